@@ -1,0 +1,1 @@
+"""Handwritten-digit recognition: pure functions and scikit-learn estimators, without paths."""

@@ -1,0 +1,139 @@
+"""Files that several mirrors offer, taken from the first that has the right bytes."""
+
+import gzip
+import hashlib
+import tempfile
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pooch
+import requests
+
+from handwriting.errors import InputError
+
+RETRIES = 1
+
+
+class _Unusable(Exception):
+    """Why one mirror was passed over."""
+
+
+def read(
+    checksums: Mapping[str, str],
+    mirrors: Sequence[str],
+    timeout: float,
+    report: Callable[[str], None],
+    progress: bool,
+) -> dict[str, bytes]:
+    """Read gzipped files, each from the first mirror that has it whole.
+
+    Parameters
+    ----------
+    checksums
+        For each file's name (without ``.gz``) the SHA-256 of its decompressed content: mirrors
+        compress the same content differently.
+    mirrors
+        Folders or ``http(s)://`` addresses, in the order in which to try them.
+    timeout
+        Seconds without an answer after which a mirror is passed over.
+    report
+        Is given one line for every mirror that is passed over.
+    progress
+        Whether downloads draw a progress bar.
+
+    Returns
+    -------
+    dict
+        The decompressed content of each file.
+
+    Raises
+    ------
+    InputError
+        When no mirror is left, with each mirror and its reason.
+    """
+    contents: dict[str, bytes] = {}
+    reasons: list[str] = []
+    for mirror in mirrors:
+        try:
+            for name in checksums.keys() - contents.keys():
+                contents[name] = _from_mirror(mirror, name, checksums[name], timeout, progress)
+        except _Unusable as reason:
+            reasons.append(f"{mirror} ({reason})")
+            report(f"mirror passed over: {reasons[-1]}")
+        else:
+            return contents
+    missing = ", ".join(name for name in checksums if name not in contents)
+    raise InputError(f"cannot fetch {missing}: no mirror left of: {'; '.join(reasons)}")
+
+
+def download(address: str, folder: Path, timeout: float, progress: bool) -> Path:
+    """Download one file of unknown hash into a folder and return where it lies.
+
+    Raises
+    ------
+    InputError
+        When there is no answer, or one that is not the file.
+    """
+    try:
+        return _download(address, folder, timeout, progress)
+    except _Unusable as reason:
+        raise InputError(f"cannot fetch {address}: {reason}") from None
+
+
+def is_address(location: str) -> bool:
+    """Tell an address from a path."""
+    return location.startswith(("https://", "http://"))
+
+
+def sha256(content: bytes) -> str:
+    """Return the SHA-256 of some bytes, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def _from_mirror(mirror: str, name: str, checksum: str, timeout: float, progress: bool) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        if is_address(mirror):
+            address = f"{mirror.rstrip('/')}/{name}.gz"
+            content = _decompress(_download(address, Path(folder), timeout, progress))
+        else:
+            content = _read_local(Path(mirror), name)
+    if sha256(content) != checksum:
+        raise _Unusable(
+            f"{name}: wrong bytes, SHA-256 of the content {sha256(content)[:12]}… instead of "
+            f"{checksum[:12]}…"
+        )
+    return content
+
+
+def _read_local(folder: Path, name: str) -> bytes:
+    if not folder.is_dir():
+        raise _Unusable("no such folder")
+    for path, reader in ((folder / f"{name}.gz", _decompress), (folder / name, Path.read_bytes)):
+        if path.is_file():
+            return reader(path)
+    raise _Unusable(f"has no {name}.gz")
+
+
+def _decompress(path: Path) -> bytes:
+    try:
+        return gzip.decompress(path.read_bytes())
+    except (OSError, EOFError, zlib.error) as error:
+        raise _Unusable(f"{path.name}: not a whole gzip file: {error}") from None
+
+
+def _download(address: str, folder: Path, timeout: float, progress: bool) -> Path:
+    """Let pooch download: with retries, into a temporary file that is renamed when whole."""
+    base, _, name = address.rpartition("/")
+    downloader = pooch.HTTPDownloader(progressbar=progress, timeout=timeout)
+    source = pooch.create(folder, f"{base}/", registry={name: None}, retry_if_failed=RETRIES)
+    try:
+        return Path(source.fetch(name, downloader=downloader))
+    except requests.HTTPError as error:
+        raise _Unusable(f"{name}: answered {error.response.status_code}") from None
+    except requests.Timeout:
+        raise _Unusable(f"{name}: no answer for {timeout:g} s") from None
+    except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
+        raise _Unusable(f"{name}: no connection, or cut off") from None
+    except (requests.RequestException, ValueError) as error:
+        raise _Unusable(f"{name}: {error}") from None

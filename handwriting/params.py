@@ -1,0 +1,363 @@
+"""The typed model of ``params.yaml``: every key, its type, its range and its allowed values."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from handwriting.errors import InputError
+
+# A name becomes part of a stage's name, a file's name and a column of a chart.
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Location = Annotated[str, Field(min_length=1)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+PositiveInt = Annotated[int, Field(ge=1)]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+# A whole number counts rows; a number between 0 and 1 is a share of them.
+CountOrFraction = PositiveInt | Fraction
+
+
+class _Section(BaseModel):
+    """A mapping of ``params.yaml``: no other keys, no conversion of types, no change afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_unknown_keys(cls, content: Any) -> Any:
+        """Name the keys that are allowed, which `extra="forbid"` alone does not."""
+        if isinstance(content, Mapping):
+            for key in content:
+                if key not in cls.model_fields:
+                    allowed = ", ".join(cls.model_fields)
+                    raise PydanticCustomError(
+                        "unknown_key", "unknown key", {"key": str(key), "allowed": allowed}
+                    )
+        return content
+
+
+# --- sources -------------------------------------------------------------------------------------
+
+
+class BundledDigits(_Section):
+    """The 1,797 images of 8×8 pixels that come with scikit-learn."""
+
+    kind: Literal["sklearn"]
+
+
+class Mnist(_Section):
+    """MNIST's four IDX files and, unless `writers` is empty, QMNIST's two label files.
+
+    Attributes
+    ----------
+    mirrors, writers
+        Folders or ``https://`` addresses that hold the files, in the order in which to try them.
+    timeout
+        Seconds without an answer after which a mirror is passed over.
+    """
+
+    kind: Literal["mnist"]
+    mirrors: Annotated[list[Location], Field(min_length=1)]
+    writers: list[Location]
+    timeout: Annotated[float, Field(gt=0)]
+
+
+class CsvFile(_Section):
+    """A table in Kaggle's Digit Recognizer form, with or without its header.
+
+    Attributes
+    ----------
+    location
+        Path or ``https://`` address.
+    sha256
+        Of the table's bytes; checked where it is given, and a new value fetches again.
+    timeout
+        Seconds without an answer after which an address is given up.
+    """
+
+    kind: Literal["csv"]
+    location: Location
+    sha256: Sha256 | None = None
+    timeout: Annotated[float, Field(gt=0)] = 30.0
+
+
+Source = Annotated[BundledDigits | Mnist | CsvFile, Field(discriminator="kind")]
+
+
+# --- datasets ------------------------------------------------------------------------------------
+
+
+class Image(_Section):
+    """What every image of a dataset must look like; pixels go from 0 to `pixel_max`."""
+
+    height: PositiveInt
+    width: PositiveInt
+    pixel_max: Annotated[int, Field(ge=1, le=255)]
+
+    @property
+    def pixels(self) -> int:
+        """Number of pixels in one image."""
+        return self.height * self.width
+
+
+class OrderedSplit(_Section):
+    """The first `train` rows (a count, or a fraction rounded down) train; the rest test."""
+
+    method: Literal["ordered"]
+    train: CountOrFraction
+
+
+class RandomSplit(_Section):
+    """`test` rows (a count or a fraction) drawn with every digit in proportion."""
+
+    method: Literal["random"]
+    test: CountOrFraction
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+
+
+class GroupedSplit(_Section):
+    """`test` of the writers (a count or a fraction), drawn whole: no writer on both sides."""
+
+    method: Literal["grouped"]
+    test: CountOrFraction
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+
+
+Split = Annotated[OrderedSplit | RandomSplit | GroupedSplit, Field(discriminator="method")]
+
+
+class Dataset(_Section):
+    """One collection of digits: where it comes from, what it looks like, how it is split."""
+
+    source: Source
+    image: Image
+    split: Split
+
+
+# --- models --------------------------------------------------------------------------------------
+
+Features = Literal["raw", "unit"]
+
+
+class _Model(_Section):
+    """What every model has: the features it is given."""
+
+    features: Features
+
+
+class SupportVectorClassifier(_Model):
+    """Hyperparameters of the support vector classifier, under scikit-learn's names."""
+
+    C: Annotated[float, Field(gt=0)]
+    kernel: Literal["linear", "poly", "rbf", "sigmoid"] = "rbf"
+    gamma: Annotated[float, Field(gt=0)] | Literal["scale", "auto"] = "scale"
+    degree: Annotated[int, Field(ge=1, le=10)] = 3
+    coef0: float = 0.0
+    class_weight: Literal["balanced"] | None = None
+    tol: Annotated[float, Field(gt=0)] = 1e-3
+
+
+class DecisionTree(_Model):
+    """Hyperparameters of the decision tree, under scikit-learn's names."""
+
+    criterion: Literal["gini", "entropy", "log_loss"] = "gini"
+    max_depth: PositiveInt | None = None
+    min_samples_leaf: PositiveInt = 1
+    min_samples_split: Annotated[int, Field(ge=2)] = 2
+    max_features: Literal["sqrt", "log2"] | Fraction | None = None
+    ccp_alpha: Annotated[float, Field(ge=0)] = 0.0
+
+
+class RandomForest(DecisionTree):
+    """Hyperparameters of the random forest, under scikit-learn's names."""
+
+    n_estimators: PositiveInt
+    max_features: Literal["sqrt", "log2"] | Fraction | None = "sqrt"
+    bootstrap: bool = True
+
+
+Hyperparameters = SupportVectorClassifier | DecisionTree | RandomForest
+
+
+class _PerDataset(BaseModel):
+    """A model of one kind: beside `kind`, each key is a dataset and holds what is used there."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True, allow_inf_nan=False)
+
+    @property
+    def datasets(self) -> dict[str, Hyperparameters]:
+        """What this model uses on each dataset, by the dataset's name."""
+        return self.__pydantic_extra__ or {}
+
+
+class SupportVectorClassifiers(_PerDataset):
+    """A support vector classifier for each dataset."""
+
+    kind: Literal["svc"]
+    __pydantic_extra__: dict[Name, SupportVectorClassifier]
+
+
+class DecisionTrees(_PerDataset):
+    """A decision tree for each dataset."""
+
+    kind: Literal["tree"]
+    __pydantic_extra__: dict[Name, DecisionTree]
+
+
+class RandomForests(_PerDataset):
+    """A random forest for each dataset."""
+
+    kind: Literal["forest"]
+    __pydantic_extra__: dict[Name, RandomForest]
+
+
+Model = Annotated[
+    SupportVectorClassifiers | DecisionTrees | RandomForests, Field(discriminator="kind")
+]
+
+
+# --- the whole file ------------------------------------------------------------------------------
+
+
+class Describe(_Section):
+    """The sample sheet: how many images of each digit."""
+
+    samples_per_digit: Annotated[int, Field(ge=1, le=20)]
+
+
+class Evaluate(_Section):
+    """How results are stated and drawn.
+
+    Attributes
+    ----------
+    confidence
+        Of every interval.
+    predictions, mistakes
+        How many images the two grids show at most.
+    """
+
+    confidence: Annotated[float, Field(ge=0.5, lt=1)]
+    predictions: Annotated[int, Field(ge=1, le=100)]
+    mistakes: Annotated[int, Field(ge=1, le=100)]
+
+
+class Params(_Section):
+    """The whole of ``params.yaml``."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    datasets: Annotated[dict[Name, Dataset], Field(min_length=1)]
+    models: Annotated[dict[Name, Model], Field(min_length=1)]
+    describe: Describe
+    evaluate: Evaluate
+
+    def dataset(self, name: str) -> Dataset:
+        """Return a dataset's section; `InputError` when there is none of that name."""
+        if name not in self.datasets:
+            raise InputError(f"dataset {name!r} is unknown; allowed: {', '.join(self.datasets)}")
+        return self.datasets[name]
+
+    def hyperparameters(self, model: str, dataset: str) -> Hyperparameters:
+        """Return what a model uses on a dataset; `InputError` when there is none of that name."""
+        self.dataset(dataset)
+        if model not in self.models:
+            raise InputError(f"model {model!r} is unknown; allowed: {', '.join(self.models)}")
+        return self.models[model].datasets[dataset]
+
+
+def parse(content: Any, file: str) -> Params:
+    """Check the content of a params file and give it types.
+
+    Parameters
+    ----------
+    content
+        What a YAML reader made of the file.
+    file
+        The file's name, for the message.
+
+    Raises
+    ------
+    InputError
+        One line for each fault: the key's whole path, the value and what is allowed.
+    """
+    try:
+        params = Params.model_validate(content)
+    except ValidationError as error:
+        raise InputError("\n".join(_faults(error, content, file))) from None
+    faults = [f"{file}: {fault}" for fault in _mismatches(params)]
+    if faults:
+        raise InputError("\n".join(faults))
+    return params
+
+
+def _mismatches(params: Params) -> Iterator[str]:
+    """Say where models and datasets do not name each other."""
+    allowed = ", ".join(params.datasets)
+    for name, model in params.models.items():
+        for dataset in model.datasets:
+            if dataset not in params.datasets:
+                yield f"models.{name}.{dataset}: unknown key; allowed: kind, {allowed}"
+        for dataset in params.datasets:
+            if dataset not in model.datasets:
+                yield (
+                    f"models.{name}.{dataset}: missing; every model needs an entry for each "
+                    f"dataset ({allowed})"
+                )
+
+
+def _faults(error: ValidationError, content: Any, file: str) -> list[str]:
+    """Turn pydantic's findings into one line for each key at fault."""
+    faults: dict[str, tuple[str, list[str]]] = {}
+    for detail in error.errors(include_url=False):
+        path = _path(detail, content)
+        value, allowed = _wording(detail)
+        # A value that fits none of several types is one fault, not one for each type.
+        faults.setdefault(path, (value, []))[1].append(allowed)
+    return [
+        f"{file}: {path or 'the whole file'}: {value}{', or '.join(dict.fromkeys(allowed))}"
+        for path, (value, allowed) in faults.items()
+    ]
+
+
+def _path(detail: ErrorDetails, content: Any) -> str:
+    """Find the key's path in the file, without the union tags that pydantic puts into it."""
+    keys: list[str] = []
+    here = content
+    for part in detail["loc"]:
+        if isinstance(here, Mapping) and part in here:
+            keys.append(f".{part}")
+            here = here[part]
+        elif isinstance(here, list) and isinstance(part, int):
+            keys.append(f"[{part}]")
+            here = here[part]
+    match detail["type"]:
+        case "missing":
+            keys.append(f".{detail['loc'][-1]}")
+        case "unknown_key":
+            keys.append(f".{detail['ctx']['key']}")
+        case "union_tag_invalid" | "union_tag_not_found":
+            keys.append("." + detail["ctx"]["discriminator"].strip("'"))
+    return "".join(keys).removeprefix(".")
+
+
+def _wording(detail: ErrorDetails) -> tuple[str, str]:
+    """Say the value at fault and what is allowed in its place."""
+    match detail["type"]:
+        case "missing" | "union_tag_not_found":
+            return "", "missing"
+        case "unknown_key":
+            return "unknown key; ", f"allowed: {detail['ctx']['allowed']}"
+        case "union_tag_invalid":
+            return f"{detail['ctx']['tag']!r}; ", f"allowed: {detail['ctx']['expected_tags']}"
+    match detail["type"]:
+        case "dict_type" | "model_type" | "model_attributes_type":
+            allowed = "be a mapping of keys to values"
+        case "list_type":
+            allowed = "be a list"
+        case "too_short":
+            allowed = "not be empty"
+        case _:
+            allowed = re.sub(r"^\w+ should ", "", detail["msg"])
+    value = repr(detail["input"])
+    return f"{value if len(value) <= 60 else value[:57] + '...'}; ", f"must {allowed}"

@@ -1,0 +1,75 @@
+"""compare@dataset: the models of a dataset side by side, on the same test images."""
+
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from handwriting import scoring
+from handwriting.errors import InputError
+from stages import parameters, paths
+from stages.command import run
+from stages.outputs import write_csv, write_json
+
+
+def main(dataset: str) -> None:
+    """Write each model's accuracy with its interval, and a paired test for each two models."""
+    params = parameters.load()
+    params.dataset(dataset)
+    tables = {name: _read(paths.predictions(dataset, name)) for name in params.models}
+    write_csv(
+        ("model", "accuracy", "low", "high", "images", "mistakes"),
+        [
+            _accuracy(name, predictions, params.evaluate.confidence)
+            for name, predictions in tables.items()
+        ],
+        paths.plots(dataset) / "comparison.csv",
+    )
+    metrics: dict[str, float] = {}
+    for first, second in combinations(tables, 2):
+        metrics |= _paired(first, tables[first], second, tables[second])
+    write_json(metrics, paths.metrics(dataset, "comparison"))
+
+
+def _read(path: Path) -> npt.NDArray[np.int64]:
+    """Read a table of predictions, shape (n, 3): index, actual, predicted."""
+    try:
+        return np.loadtxt(path, delimiter=",", skiprows=1, dtype=np.int64, ndmin=2)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; run `dvc repro`, which makes it") from None
+    except ValueError as error:
+        raise InputError(f"{path}: not a table of predictions ({error})") from None
+
+
+def _accuracy(
+    name: str, predictions: npt.NDArray[np.int64], confidence: float
+) -> tuple[str, float, float, float, int, int]:
+    _, actual, predicted = predictions.T
+    accuracy = scoring.accuracy(actual, predicted, confidence)
+    mistakes = int(np.sum(actual != predicted))
+    return name, accuracy.value, accuracy.low, accuracy.high, len(actual), mistakes
+
+
+def _paired(
+    first: str,
+    first_predictions: npt.NDArray[np.int64],
+    second: str,
+    second_predictions: npt.NDArray[np.int64],
+) -> dict[str, float]:
+    if not np.array_equal(first_predictions[:, :2], second_predictions[:, :2]):
+        raise InputError(
+            f"{first} and {second} were evaluated on different images; run `dvc repro`"
+        )
+    actual = first_predictions[:, 1]
+    result = scoring.mcnemar(actual, first_predictions[:, 2], second_predictions[:, 2])
+    pair = f"{first}_{second}"
+    return {
+        f"{pair}_{first}_only": result.first_only,
+        f"{pair}_{second}_only": result.second_only,
+        f"{pair}_p_value": result.p_value,
+    }
+
+
+if __name__ == "__main__":
+    run(main)
