@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -38,7 +39,7 @@ def sample_sheet(digits: Digits, image: Image, samples_per_digit: int) -> Figure
 
 
 def prediction_grid(
-    test: Digits, predicted: npt.NDArray[np.uint8], image: Image, title: str
+    test: Digits, predicted: npt.NDArray[np.integer[Any]], image: Image, title: str
 ) -> Figure:
     """Draw images with the digit predicted for each; a wrong one also shows the actual digit."""
     captions = [
@@ -50,7 +51,7 @@ def prediction_grid(
 
 def mistake_grid(
     mistakes: Digits,
-    predicted: npt.NDArray[np.uint8],
+    predicted: npt.NDArray[np.integer[Any]],
     margins: npt.NDArray[np.float64],
     image: Image,
     title: str,

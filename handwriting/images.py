@@ -71,7 +71,7 @@ def load(path: Path) -> Digits:
     """
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            writers = arrays["writers"] if "writers" in arrays else None
+            writers = arrays.get("writers")
             digits = Digits(arrays["pixels"], arrays["labels"], arrays["rows"], writers)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; run `dvc repro`, which makes it") from None

@@ -15,7 +15,7 @@ from handwriting.errors import InputError
 RETRIES = 1
 
 
-class _Unusable(Exception):
+class _UnusableError(Exception):
     """Why one mirror was passed over."""
 
 
@@ -58,7 +58,7 @@ def read(
         try:
             for name in checksums.keys() - contents.keys():
                 contents[name] = _from_mirror(mirror, name, checksums[name], timeout, progress)
-        except _Unusable as reason:
+        except _UnusableError as reason:
             reasons.append(f"{mirror} ({reason})")
             report(f"mirror passed over: {reasons[-1]}")
         else:
@@ -77,7 +77,7 @@ def download(address: str, folder: Path, timeout: float, progress: bool) -> Path
     """
     try:
         return _download(address, folder, timeout, progress)
-    except _Unusable as reason:
+    except _UnusableError as reason:
         raise InputError(f"cannot fetch {address}: {reason}") from None
 
 
@@ -99,7 +99,7 @@ def _from_mirror(mirror: str, name: str, checksum: str, timeout: float, progress
         else:
             content = _read_local(Path(mirror), name)
     if sha256(content) != checksum:
-        raise _Unusable(
+        raise _UnusableError(
             f"{name}: wrong bytes, SHA-256 of the content {sha256(content)[:12]}… instead of "
             f"{checksum[:12]}…"
         )
@@ -108,18 +108,18 @@ def _from_mirror(mirror: str, name: str, checksum: str, timeout: float, progress
 
 def _read_local(folder: Path, name: str) -> bytes:
     if not folder.is_dir():
-        raise _Unusable("no such folder")
+        raise _UnusableError("no such folder")
     for path, reader in ((folder / f"{name}.gz", _decompress), (folder / name, Path.read_bytes)):
         if path.is_file():
             return reader(path)
-    raise _Unusable(f"has no {name}.gz")
+    raise _UnusableError(f"has no {name}.gz")
 
 
 def _decompress(path: Path) -> bytes:
     try:
         return gzip.decompress(path.read_bytes())
     except (OSError, EOFError, zlib.error) as error:
-        raise _Unusable(f"{path.name}: not a whole gzip file: {error}") from None
+        raise _UnusableError(f"{path.name}: not a whole gzip file: {error}") from None
 
 
 def _download(address: str, folder: Path, timeout: float, progress: bool) -> Path:
@@ -130,10 +130,14 @@ def _download(address: str, folder: Path, timeout: float, progress: bool) -> Pat
     try:
         return Path(source.fetch(name, downloader=downloader))
     except requests.HTTPError as error:
-        raise _Unusable(f"{name}: answered {error.response.status_code}") from None
+        raise _UnusableError(f"{name}: answered {_status(error)}") from None
     except requests.Timeout:
-        raise _Unusable(f"{name}: no answer for {timeout:g} s") from None
+        raise _UnusableError(f"{name}: no answer for {timeout:g} s") from None
     except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
-        raise _Unusable(f"{name}: no connection, or cut off") from None
+        raise _UnusableError(f"{name}: no connection, or cut off") from None
     except (requests.RequestException, ValueError) as error:
-        raise _Unusable(f"{name}: {error}") from None
+        raise _UnusableError(f"{name}: {error}") from None
+
+
+def _status(error: requests.HTTPError) -> str:
+    return str(error.response.status_code) if error.response is not None else "an error"

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import skops.io
-from skops.io.exceptions import UntrustedTypesFoundException
 from sklearn.pipeline import Pipeline
+from skops.io.exceptions import UntrustedTypesFoundException
 
 from handwriting.errors import InputError
 

@@ -1,13 +1,15 @@
 """How good a classifier is, how sure one can be of that, and whether two of them differ."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import binomtest
 from sklearn.metrics import classification_report, confusion_matrix, f1_score
 
-Labels = npt.NDArray[np.uint8]
+# Digits, whatever the width of the integers that hold them.
+Labels = npt.NDArray[np.integer[Any]]
 DIGITS = range(10)
 
 

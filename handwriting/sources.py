@@ -26,7 +26,7 @@ QMNIST_LABELS = {
 }
 
 # The data types of the IDX format, by the third byte of a file; numbers are big-endian.
-_IDX_DTYPES = {0x08: np.dtype(np.uint8), 0x0C: np.dtype(">i4")}
+_IDX_DTYPES: dict[int, np.dtype[Any]] = {0x08: np.dtype(np.uint8), 0x0C: np.dtype(">i4")}
 _QMNIST_LABEL, _QMNIST_WRITER = 0, 2
 
 
@@ -65,8 +65,10 @@ def mnist(files: Mapping[str, bytes], writers: Mapping[str, bytes] | None) -> Di
     names: npt.NDArray[np.int32] | None = None
     if writers is not None:
         # The first 10,000 of QMNIST's 60,000 test rows are MNIST's test images.
-        tables = [parse_idx(writers[name])[: len(part)] for name, part in zip(
-            QMNIST_LABELS, images, strict=True)]
+        tables = [
+            parse_idx(writers[name])[: len(part)]
+            for name, part in zip(QMNIST_LABELS, images, strict=True)
+        ]
         table = np.concatenate(tables)
         if not np.array_equal(table[:, _QMNIST_LABEL], labels):
             raise InputError("QMNIST's labels differ from MNIST's; its writers are not used")

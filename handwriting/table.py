@@ -6,11 +6,13 @@ It is the form of Kaggle's Digit Recognizer: integers, one image a row, pixels r
 import csv
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from handwriting.errors import InputError
@@ -29,7 +31,7 @@ def header(pixels: int, writers: bool) -> list[str]:
 
 def write(digits: Digits, path: Path) -> None:
     """Write images as a table, in their order."""
-    parts = [digits.labels[:, np.newaxis], digits.pixels]
+    parts: list[npt.NDArray[Any]] = [digits.labels[:, np.newaxis], digits.pixels]
     if digits.writers is not None:
         parts.insert(1, digits.writers[:, np.newaxis])
     columns = header(digits.pixels.shape[1], writers=digits.writers is not None)
@@ -38,7 +40,7 @@ def write(digits: Digits, path: Path) -> None:
 
 
 def normalise(source: Path, name: str, path: Path) -> None:
-    """Copy somebody's table, adding the header where it has none and ending lines with ``\\n``.
+    """Copy somebody's table, adding the header where it has none and ending lines with LF.
 
     Values are copied as they are: `read` is what checks them.
 
@@ -58,7 +60,7 @@ def normalise(source: Path, name: str, path: Path) -> None:
     """
     try:
         with source.open(newline="", encoding="utf-8-sig") as lines:
-            rows = csv.reader(lines)
+            rows: Iterator[list[str]] = csv.reader(lines)
             first = next(rows, [])
             if not any(first):
                 raise InputError(f"{name}: the file is empty; must hold one image a row")

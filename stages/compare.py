@@ -15,15 +15,13 @@ from stages.outputs import write_csv, write_json
 
 def main(dataset: str) -> None:
     """Write each model's accuracy with its interval, and a paired test for each two models."""
-    params = parameters.load()
-    params.dataset(dataset)
-    tables = {name: _read(paths.predictions(dataset, name)) for name in params.models}
+    confidence = parameters.load().evaluate.confidence
+    # Every table in the folder, which is this stage's dep: a model that is gone from params.yaml
+    # stays in the comparison until its table is deleted.
+    tables = {path.stem: _read(path) for path in paths.all_predictions(dataset)}
     write_csv(
         ("model", "accuracy", "low", "high", "images", "mistakes"),
-        [
-            _accuracy(name, predictions, params.evaluate.confidence)
-            for name, predictions in tables.items()
-        ],
+        [_accuracy(name, predictions, confidence) for name, predictions in tables.items()],
         paths.plots(dataset) / "comparison.csv",
     )
     metrics: dict[str, float] = {}
@@ -36,8 +34,6 @@ def _read(path: Path) -> npt.NDArray[np.int64]:
     """Read a table of predictions, shape (n, 3): index, actual, predicted."""
     try:
         return np.loadtxt(path, delimiter=",", skiprows=1, dtype=np.int64, ndmin=2)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; run `dvc repro`, which makes it") from None
     except ValueError as error:
         raise InputError(f"{path}: not a table of predictions ({error})") from None
 

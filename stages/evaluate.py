@@ -45,9 +45,7 @@ def main(dataset: str, model: str) -> None:
         some = np.arange(min(settings.predictions, len(test)))
         title = f"{name}: predictions for the first {len(some)} test images"
         charts.save(charts.prediction_grid(test.take(some), predicted[some], image, title), path)
-    _draw_mistakes(
-        classifier, test, predicted, image, settings, name, folder / "mistakes.png"
-    )
+    _draw_mistakes(classifier, test, predicted, image, settings, name, folder / "mistakes.png")
 
 
 def _check_fit(classifier: Pipeline, test: Digits, path: Path) -> None:

@@ -30,9 +30,7 @@ def _mnist(source: Mnist, key: str) -> Digits:
     files = _from_mirrors(sources.MNIST, source.mirrors, source.timeout, f"{key}.mirrors")
     if not source.writers:
         return sources.mnist(files, writers=None)
-    labels = _from_mirrors(
-        sources.QMNIST_LABELS, source.writers, source.timeout, f"{key}.writers"
-    )
+    labels = _from_mirrors(sources.QMNIST_LABELS, source.writers, source.timeout, f"{key}.writers")
     return sources.mnist(files, labels)
 
 

@@ -1,6 +1,7 @@
 """Reads ``params.yaml``; run as ``python -m stages.parameters`` it only checks it."""
 
-from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from handwriting.errors import InputError
 from handwriting.params import Params, parse

@@ -43,3 +43,8 @@ def plots(dataset: str) -> Path:
 def predictions(dataset: str, name: str) -> Path:
     """What a model predicts for each test image."""
     return Path("plots", dataset, "predictions", f"{name}.csv")
+
+
+def all_predictions(dataset: str) -> list[Path]:
+    """The predictions of every model that was evaluated on a dataset, by name."""
+    return sorted(Path("plots", dataset, "predictions").glob("*.csv"))
