@@ -1,0 +1,187 @@
+"""dvc.yaml against the code: nothing that a stage depends on is missing from it or too many."""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+from ruamel.yaml import YAML
+
+from stages import parameters
+from tests.conftest import PROJECT, Repository
+from tests.imports import imported_files
+
+GRAPH = YAML(typ="safe").load(PROJECT / "dvc.yaml")
+PARAMS = YAML(typ="safe").load(PROJECT / "params.yaml")
+STAGES = list(GRAPH["stages"])
+
+
+def definition(stage: str) -> dict[str, Any]:
+    block = GRAPH["stages"][stage]
+    return block.get("do", block)
+
+
+def modules(stage: str) -> set[str]:
+    return {dep for dep in definition(stage)["deps"] if dep.endswith(".py")}
+
+
+def fill(template: str, dataset: str, model: str) -> str:
+    for variable, value in (("key", dataset), ("item.dataset", dataset), ("item.model", model)):
+        template = template.replace(f"${{{variable}}}", value)
+    return template
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_module_that_a_stage_imports_is_its_dep_and_no_other(stage: str) -> None:
+    assert modules(stage) == imported_files(PROJECT / "stages" / f"{stage}.py", PROJECT)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_has_a_description_a_module_and_lists_without_repetition(stage: str) -> None:
+    block = definition(stage)
+    assert len(block["desc"]) > 20
+    assert block["cmd"].startswith(f"python -m stages.{stage}")
+    assert len(block["deps"]) == len(set(block["deps"]))
+
+
+def test_every_module_of_the_library_serves_a_stage() -> None:
+    library = {f"handwriting/{file.name}" for file in (PROJECT / "handwriting").glob("*.py")}
+    assert library <= set().union(*(modules(stage) for stage in STAGES))
+
+
+def test_no_stage_imports_another_and_the_library_imports_no_stage() -> None:
+    stages = {f"stages/{stage}.py" for stage in STAGES}
+    for stage in STAGES:
+        assert modules(stage) & stages == {f"stages/{stage}.py"}
+    for file in (PROJECT / "handwriting").glob("*.py"):
+        assert not any(name.startswith("stages/") for name in imported_files(file, PROJECT))
+
+
+class Recorder:
+    """Stands for a part of the parameters and notes which keys are read."""
+
+    def __init__(self, part: Any, path: str, keys: set[str]) -> None:
+        self._part, self._path, self._keys = part, path, keys
+
+    @property
+    def __class__(self) -> type:
+        """What isinstance and match see: the part's own type, which its `kind` has decided."""
+        self._keys.add(self._path)
+        return type(self._part)
+
+    def _step(self, value: Any, name: str) -> Any:
+        path = f"{self._path}.{name}".removeprefix(".")
+        if isinstance(value, (BaseModel, Mapping)):
+            return Recorder(value, path, self._keys)
+        self._keys.add(path)
+        return value
+
+    def __getattr__(self, name: str) -> Any:
+        attribute = getattr(type(self._part), name, None)
+        if isinstance(attribute, property):
+            return attribute.fget(self)
+        if name == "model_dump":
+            return self._dump
+        if callable(attribute):
+            return lambda *words: attribute(self, *words)
+        return self._step(getattr(self._part, name), name)
+
+    def _dump(self, exclude: set[str]) -> dict[str, Any]:
+        return {name: self._step(value, name) for name, value in self._part if name not in exclude}
+
+    def __getitem__(self, name: str) -> Any:
+        return self._step(self._part[name], name)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._part
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._part)
+
+
+def read_keys(run: Callable[..., None], words: list[str], monkeypatch: Any) -> set[str]:
+    keys: set[str] = set()
+    real = parameters.load
+    monkeypatch.setattr(parameters, "load", lambda: Recorder(real(), "", keys))
+    run(*words)
+    return {key.replace(".datasets.", ".") if key.startswith("models.") else key for key in keys}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_params_name_exactly_the_keys_that_a_stage_reads(
+    stage: str, small: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(small.root)
+    declared: set[str] = set()
+    read: set[str] = set()
+    kinds = {(dataset, model) for dataset in PARAMS["datasets"] for model in PARAMS["models"]}
+    for dataset, model in sorted(kinds):
+        words = [fill(word, dataset, model) for word in definition(stage)["cmd"].split()[3:]]
+        keys = {fill(key, dataset, model) for key in definition(stage).get("params", [])}
+        with monkeypatch.context() as patch:
+            seen = read_keys(import_module(f"stages.{stage}").main, words, patch)
+        # The kind is read by the typed model, which chooses the hyperparameters' type by it.
+        seen |= {f"models.{model}.kind"} if stage == "train" else set()
+        undeclared = {key for key in seen if not any(_under(key, k) for k in keys)}
+        assert not undeclared, f"{stage} reads {undeclared}"
+        declared |= keys
+        read |= seen
+    unread = {key for key in declared if not any(_under(k, key) for k in read)}
+    assert not unread, f"{stage} does not read {unread}"
+
+
+def _under(key: str, section: str) -> bool:
+    return key == section or key.startswith(f"{section}.")
+
+
+OPENED = """
+import os, runpy, sys
+root = os.getcwd() + os.sep
+opened = set()
+def note(event, arguments):
+    if event == "open" and isinstance(arguments[0], str):
+        path = os.path.abspath(arguments[0])
+        mode = arguments[1] or "r"
+        if path.startswith(root) and not set(mode) & set("wax+"):
+            opened.add(path.removeprefix(root).replace(os.sep, "/"))
+sys.addaudithook(note)
+sys.argv = sys.argv[1:]
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+print("\\n".join(sorted(opened)))
+"""
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_running_stage_opens_only_its_deps(stage: str, small: Repository) -> None:
+    dataset, model = "digits", "forest"
+    command = [fill(word, dataset, model) for word in definition(stage)["cmd"].split()]
+    printed = small.succeed(sys.executable, "-B", "-c", OPENED, *command[2:])
+    opened = {
+        name
+        for name in printed.splitlines()
+        if (small.root / name).is_file() and "__pycache__" not in name and name != "params.yaml"
+    }
+    deps = {fill(dep, dataset, model) for dep in definition(stage)["deps"]}
+    assert f"stages/{stage}.py" in opened
+    strangers = {name for name in opened if not any(Path(name).is_relative_to(d) for d in deps)}
+    assert not strangers
+
+
+def test_metrics_plots_and_artifacts_name_every_model_of_every_dataset() -> None:
+    pairs = [(dataset, model) for dataset in PARAMS["datasets"] for model in PARAMS["models"]]
+    assert set(GRAPH["metrics"]) == {f"metrics/{dataset}/{model}.json" for dataset, model in pairs}
+    models = {artifact["path"] for artifact in GRAPH["artifacts"].values()}
+    assert models == {f"models/{dataset}/{model}.skops" for dataset, model in pairs}
+    sources = {
+        source
+        for plot in GRAPH["plots"]
+        if isinstance(plot, dict)
+        for block in plot.values()
+        for source in block["y"]
+    }
+    for dataset, model in pairs:
+        assert f"plots/{dataset}/predictions/{model}.csv" in sources
+        assert f"plots/{dataset}/{model}/mistakes.png" in GRAPH["plots"]
