@@ -5,6 +5,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 
@@ -30,3 +31,9 @@ class UnitPixels(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         pixels = validate_data(self, X, dtype=np.float32, reset=False)
         return np.asarray(pixels / np.float32(self.pixel_max))
+
+    def __sklearn_tags__(self) -> Tags:
+        """Say that the result is float32, whatever comes in."""
+        tags: Tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []
+        return tags

@@ -56,7 +56,7 @@ def read(
     reasons: list[str] = []
     for mirror in mirrors:
         try:
-            for name in checksums.keys() - contents.keys():
+            for name in [name for name in checksums if name not in contents]:
                 contents[name] = _from_mirror(mirror, name, checksums[name], timeout, progress)
         except _UnusableError as reason:
             reasons.append(f"{mirror} ({reason})")

@@ -123,11 +123,11 @@ def read(path: Path, image: Image) -> Digits:
 
 def _header_of(path: Path) -> list[str]:
     try:
-        with path.open(newline="", encoding="utf-8") as lines:
+        with path.open(newline="", encoding="utf-8", errors="backslashreplace") as lines:
             columns = next(csv.reader(lines), [])
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; run `dvc repro`, which makes it") from None
-    except (UnicodeDecodeError, csv.Error) as error:
+    except csv.Error as error:
         raise InputError(f"{path}: not a CSV text ({error}); must be a table in UTF-8") from None
     if not columns:
         raise InputError(f"{path}: the file is empty; must hold a header and one image a row")

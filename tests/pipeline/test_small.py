@@ -77,10 +77,10 @@ def test_metrics_diff_names_what_a_change_did_and_nothing_else(small: Repository
 
 
 def test_experiments_change_a_number_and_show_what_came_of_it(small: Repository) -> None:
-    small.succeed("dvc", "exp", "run", "--set-param", "models.tree.digits.max_depth=3")
+    small.succeed("dvc", "exp", "run", "--set-param", "models.forest.digits.n_estimators=3")
     shown = small.succeed("dvc", "exp", "show", "--csv")
-    assert "models.tree.digits.max_depth" in shown
-    assert "metrics/digits/tree.json:accuracy" in shown
+    assert "models.forest.digits.n_estimators" in shown
+    assert "metrics/digits/forest.json:accuracy" in shown
 
 
 def test_the_graph_has_a_stage_for_every_dataset_and_model(small: Repository) -> None:

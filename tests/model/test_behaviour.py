@@ -1,0 +1,100 @@
+"""How the trained models behave when an image changes in a way that must, or must not, matter."""
+
+import numpy as np
+import pytest
+from sklearn.pipeline import Pipeline
+
+from handwriting import images, persistence
+from handwriting.images import Digits
+from tests.conftest import Repository
+from tests.pipeline.test_full import PAIRS
+
+SOME = np.arange(0, 10_000, 10)
+
+# A hand-made seven and one, on the grids of the two collections: pictures that nobody scanned.
+SEVEN = {
+    "digits": [
+        "..####..",
+        "..#..#..",
+        "....##..",
+        "..#####.",
+        "...##...",
+        "...#....",
+        "..##....",
+        "..##....",
+    ],
+    "mnist": [
+        *["." * 28] * 6,
+        *["......################......"] * 3,
+        *["...................###......"] * 2,
+        *["..................###......."] * 2,
+        *[".................###........"] * 2,
+        *["................###........."] * 2,
+        *["...............###.........."] * 2,
+        *["..............###..........."] * 3,
+        *["." * 28] * 6,
+    ],
+}
+
+
+@pytest.fixture(params=PAIRS, ids="-".join)
+def trained(request: pytest.FixtureRequest, full: Repository) -> tuple[str, str, Pipeline, Digits]:
+    dataset, model = request.param
+    test = images.load(full.root / "data/split" / dataset / "test.npz")
+    some = test.take(SOME[len(test) > SOME]) if dataset == "mnist" else test
+    return dataset, model, persistence.load(full.root / "models" / dataset / f"{model}.skops"), some
+
+
+def pictures(dataset: str, test: Digits) -> np.ndarray:
+    side = {"digits": 8, "mnist": 28}[dataset]
+    return test.pixels.reshape(-1, side, side)
+
+
+def agreement(model: Pipeline, test: Digits, changed: np.ndarray) -> float:
+    before = model.predict(test.pixels)
+    return float(np.mean(before == model.predict(changed.reshape(test.pixels.shape))))
+
+
+def test_a_shift_of_one_pixel_keeps_most_labels(trained: tuple) -> None:
+    dataset, model, classifier, test = trained
+    if dataset == "digits":
+        pytest.skip("one pixel is an eighth of these images")
+    shifted = np.roll(pictures(dataset, test), 1, axis=2)
+    least = {"svc": 0.9, "forest": 0.75, "tree": 0.5}[model]
+    assert agreement(classifier, test, shifted) >= least
+
+
+def test_a_faint_change_of_grey_keeps_nearly_all_labels(trained: tuple) -> None:
+    _, model, classifier, test = trained
+    darker = np.clip(test.pixels.astype(int) + (test.pixels > 0), 0, test.pixels.max())
+    least = 0.99 if model != "tree" else 0.85
+    assert agreement(classifier, test, darker.astype(np.uint8)) >= least
+
+
+def test_turning_the_images_upside_down_changes_most_labels(trained: tuple) -> None:
+    dataset, _, classifier, test = trained
+    assert agreement(classifier, test, pictures(dataset, test)[:, ::-1, :]) <= 0.6
+
+
+def test_the_order_of_the_images_does_not_matter(trained: tuple) -> None:
+    _, _, classifier, test = trained
+    order = np.random.default_rng(0).permutation(len(test))
+    np.testing.assert_array_equal(
+        classifier.predict(test.pixels)[order], classifier.predict(test.pixels[order])
+    )
+
+
+def test_every_digit_is_recognised_far_better_than_by_chance(trained: tuple) -> None:
+    _, _, classifier, test = trained
+    predicted = classifier.predict(test.pixels)
+    for digit in range(10):
+        assert np.mean(predicted[test.labels == digit] == digit) >= 0.5
+
+
+def test_a_drawn_seven_is_a_seven(trained: tuple) -> None:
+    dataset, model, classifier, _ = trained
+    if model == "tree":
+        pytest.skip("a single tree follows single pixels")
+    largest = {"digits": 16, "mnist": 255}[dataset]
+    drawn = np.array([[largest * (c == "#") for c in line] for line in SEVEN[dataset]])
+    assert classifier.predict(drawn.reshape(1, -1).astype(np.uint8)).tolist() == [7]
