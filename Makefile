@@ -14,7 +14,7 @@ ENVIRONMENT := .venv/python-$(VERSION)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint check environment lock
+.PHONY: help run test lint bench environment lock
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -35,6 +35,9 @@ lint: $(ENVIRONMENT) ## check style and types
 	@ruff check
 	@ruff format --check
 	@mypy
+
+bench: $(ENVIRONMENT) ## measure the support vector classifier (20 minutes) into benchmarks/svc.md
+	@python -m benchmarks.svc
 
 environment: $(ENVIRONMENT) ## build .venv from requirements.lock
 

@@ -1,0 +1,496 @@
+"""The support vector classifier against scikit-learn's, which is an independent oracle."""
+
+import os
+import platform
+import subprocess
+import sys
+import threading
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sklearn.svm
+import skops.io
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.metrics.pairwise import pairwise_kernels
+from sklearn.utils._param_validation import InvalidParameterError
+from sklearn.utils.estimator_checks import parametrize_with_checks
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from handwriting import svm
+from handwriting.svm import SOLVER_VARIABLE, SVC
+
+HAS_WHEEL = platform.system() in ("Linux", "Windows") and platform.machine() in ("x86_64", "AMD64")
+needs_onedal = pytest.mark.skipif(
+    find_spec("sklearnex") is None, reason="scikit-learn-intelex has no wheel for this platform"
+)
+SOLVERS = ("libsvm", pytest.param("onedal", marks=needs_onedal))
+KERNELS = ("linear", "poly", "rbf", "sigmoid")
+quick = settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+@pytest.fixture
+def force(monkeypatch):
+    """Give a function that forces a solver for the rest of the test."""
+    return lambda solver: monkeypatch.setenv(SOLVER_VARIABLE, solver)
+
+
+@st.composite
+def problems(draw, min_classes=2):
+    """Draw training rows, labels and other rows, with repeated rows and a constant column."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    n_classes = draw(st.integers(min_classes, 6))
+    n_rows = n_classes * draw(st.integers(2, 8))
+    n_features = draw(st.integers(1, 6))
+    decimals = draw(st.integers(0, 3))  # few decimals: repeated rows
+    dtype = draw(st.sampled_from([np.float32, np.float64]))
+    X = (rng.normal(size=(n_rows, n_features)) * 2).round(decimals).astype(dtype)
+    if draw(st.booleans()):
+        X[:, 0] = 1
+    if draw(st.booleans()):
+        X[: n_rows // 2] = X[n_rows // 2 : 2 * (n_rows // 2)]
+    y = rng.permutation(np.arange(n_rows) % n_classes)
+    others = (rng.normal(size=(draw(st.integers(1, 12)), n_features)) * 2).astype(dtype)
+    return X, y, others
+
+
+@st.composite
+def parameters(draw, kernels=KERNELS):
+    """Draw parameters for which the stock solver ends soon."""
+    return {
+        "kernel": draw(st.sampled_from(kernels)),
+        "C": draw(st.sampled_from([0.1, 1.0, 5.0])),
+        "gamma": draw(st.sampled_from(["scale", "auto", 0.05])),
+        "degree": draw(st.integers(0, 3)),
+        "coef0": draw(st.sampled_from([0.0, 0.5])),
+        "class_weight": draw(st.sampled_from([None, "balanced", {0: 3.0}])),
+        "decision_function_shape": draw(st.sampled_from(["ovo", "ovr"])),
+    }
+
+
+def small_problem(n_classes=4, dtype=np.float64):
+    rng = np.random.default_rng(0)
+    y = np.arange(20 * n_classes) % n_classes
+    X = rng.normal(size=(len(y), 5)) + rng.normal(size=(n_classes, 5))[y]
+    return X.astype(dtype), y
+
+
+def as_columns(values):
+    return values.reshape(len(values), -1)
+
+
+def fitted_arrays(model):
+    return {name: value for name, value in vars(model).items() if isinstance(value, np.ndarray)}
+
+
+# Predicting: the same fitted arrays as libsvm's, evaluated in another way
+
+
+@quick
+@given(problem=problems(), params=parameters())
+def test_decision_values_are_those_of_libsvm(problem, params, force):
+    force("libsvm")
+    X, y, others = problem
+    stock = sklearn.svm.SVC(**params).fit(X, y)
+    ours = SVC(**params).fit(X, y)
+    expected, actual = stock.decision_function(others), ours.decision_function(others)
+    assert actual.shape == expected.shape
+    assert actual.dtype == np.float64
+    # Relative to the size of the terms that are summed: a sum may cancel to nearly nothing.
+    kernels = pairwise_kernels(
+        others.astype(np.float64),
+        stock.support_vectors_,
+        metric=params["kernel"],
+        filter_params=True,
+        gamma=stock._gamma,
+        degree=params["degree"],
+        coef0=params["coef0"],
+    )
+    terms = np.abs(kernels) @ np.abs(stock.dual_coef_).max(axis=0)
+    precision = 1e-9 if X.dtype == np.float64 else 1e-5
+    size = 1 + terms[:, np.newaxis]
+    assert np.all(np.abs(as_columns(actual - expected)) <= precision * size)
+    assert np.all(
+        np.abs(as_columns(actual - expected)) <= 1e-5 * np.abs(as_columns(expected)) + 1e-6 * size
+    )
+
+
+@quick
+@given(problem=problems(), params=parameters())
+def test_predictions_are_those_of_libsvm(problem, params, force):
+    force("libsvm")
+    X, y, others = problem
+    params["decision_function_shape"] = "ovo"
+    stock = sklearn.svm.SVC(**params).fit(X, y)
+    ours = SVC(**params).fit(X, y)
+    clear = np.abs(as_columns(stock.decision_function(others))).min(axis=1) > 1e-4
+    np.testing.assert_array_equal(ours.predict(others)[clear], stock.predict(others)[clear])
+
+
+@quick
+@given(problem=problems(), params=parameters())
+def test_fitted_attributes_are_those_of_libsvm(problem, params, force):
+    force("libsvm")
+    X, y, _ = problem
+    stock = sklearn.svm.SVC(**params).fit(X, y)
+    ours = SVC(**params).fit(X, y)
+    assert ours.support_vectors_.dtype == X.dtype
+    for name in (
+        *("support_", "support_vectors_", "n_support_", "dual_coef_", "intercept_", "classes_"),
+        *("class_weight_", "n_iter_", "fit_status_", "shape_fit_", "n_features_in_", "_gamma"),
+    ):
+        np.testing.assert_array_equal(getattr(ours, name), getattr(stock, name), err_msg=name)
+
+
+@quick
+@given(
+    n_classes=st.integers(2, 6),
+    values=st.lists(st.sampled_from([-1.0, 0.0, 1.0]), min_size=15, max_size=15),
+)
+def test_votes_and_ties_are_those_of_libsvm(n_classes, values, force):
+    """With all coefficients 0 the pairs' values are the intercepts: ties and exact zeros."""
+    force("libsvm")
+    X, y = small_problem(n_classes)
+    intercept = np.array(values[: n_classes * (n_classes - 1) // 2])
+    stock, ours = sklearn.svm.SVC().fit(X, y), SVC().fit(X, y)
+    stock._dual_coef_ = np.zeros_like(stock._dual_coef_)
+    ours.dual_coef_ = np.zeros_like(ours.dual_coef_)
+    # the public sign is libsvm's but for two classes
+    stock._intercept_ = intercept
+    ours.intercept_ = -intercept if n_classes == 2 else intercept
+    np.testing.assert_array_equal(ours.predict(X), stock.predict(X))
+    np.testing.assert_array_equal(ours.decision_function(X), stock.decision_function(X))
+    for model in (stock, ours):
+        model.set_params(break_ties=True)
+    np.testing.assert_array_equal(ours.predict(X), stock.predict(X))
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 5])
+def test_coef_is_that_of_libsvm(n_classes, force):
+    force("libsvm")
+    X, y = small_problem(n_classes)
+    stock = sklearn.svm.SVC(kernel="linear").fit(X, y)
+    ours = SVC(kernel="linear").fit(X, y)
+    np.testing.assert_allclose(ours.coef_, stock.coef_, rtol=1e-12)
+    with pytest.raises(ValueError, match="read-only"):
+        ours.coef_[0] = 0
+    assert not hasattr(SVC().fit(X, y), "coef_")
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_blocks_do_not_show(kernel, monkeypatch):
+    X, y = small_problem(5)
+    model = SVC(kernel=kernel, decision_function_shape="ovo").fit(X, y)
+    whole = model.decision_function(X)
+    monkeypatch.setattr(svm, "_BLOCK_ROWS", 7)
+    monkeypatch.setattr(svm, "_BLOCK_VECTORS", 3)
+    np.testing.assert_allclose(model.decision_function(X), whole, rtol=1e-10, atol=1e-12)
+
+
+def test_single_precision_is_given_up_where_it_is_too_coarse(force):
+    """Far from the origin the squared distances cancel: single precision would lose them."""
+    force("libsvm")
+    X, y = small_problem(3, np.float32)
+    X += np.float32(300)
+    params = {"gamma": 0.1, "decision_function_shape": "ovo"}
+    stock, ours = sklearn.svm.SVC(**params).fit(X, y), SVC(**params).fit(X, y)
+    np.testing.assert_allclose(ours.decision_function(X), stock.decision_function(X), atol=1e-7)
+
+
+def test_one_row_and_no_row():
+    X, y = small_problem()
+    model = SVC().fit(X, y)
+    assert model.predict(X[:1]).shape == (1,)
+    with pytest.raises(ValueError, match="0 sample"):
+        model.predict(X[:0])
+    with pytest.raises(ValueError, match="0 sample"):
+        model.decision_function(X[:0])
+
+
+def test_break_ties_needs_ovr():
+    X, y = small_problem()
+    model = SVC(break_ties=True, decision_function_shape="ovo").fit(X, y)
+    with pytest.raises(ValueError, match="break_ties must be False"):
+        model.predict(X)
+
+
+# Threads
+
+
+def test_a_limit_on_blas_holds_for_the_blocks():
+    seen = []
+    with threadpool_limits(1):
+        svm._map_over_cores(lambda block: seen.append(threading.get_ident()), [np.zeros(1)] * 4)
+    assert set(seen) == {threading.get_ident()}
+
+
+def test_blas_has_one_thread_in_a_block_and_its_threads_back_afterwards():
+    def blas_threads():
+        return [lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"]
+
+    def look(block):
+        inside.append((threading.get_ident(), max(blas_threads(), default=1)))
+
+    inside = []
+    before = blas_threads()
+    svm._map_over_cores(look, [np.zeros(1)] * 8)
+    assert blas_threads() == before
+    if min(before, default=1) > 1:
+        assert {threads for _, threads in inside} == {1}
+        assert len({ident for ident, _ in inside}) <= min(before)
+
+
+# Fitting with oneDAL
+
+
+def test_onedal_is_installed_where_it_has_a_wheel():
+    if not HAS_WHEEL:
+        pytest.skip("scikit-learn-intelex has no wheel for this platform")
+    assert find_spec("sklearnex") is not None
+
+
+@needs_onedal
+@quick
+@given(problem=problems(), params=parameters(kernels=("linear", "poly", "rbf")))
+def test_onedal_finds_the_solution_of_libsvm(problem, params, force):
+    """Both solvers stop at a tolerance, so both get a tight one, in double precision.
+
+    The solution's normal vector is unique. The intercept is not where all support vectors are at
+    the bound C: any value between two limits is right, and the next test checks that it is.
+    """
+    force("onedal")
+    X, y, others = problem
+    X, others = X.astype(np.float64), others.astype(np.float64)
+    params = {**params, "tol": 1e-6, "decision_function_shape": "ovo"}
+    stock = sklearn.svm.SVC(**params).fit(X, y)
+    ours = SVC(**params).fit(X, y)
+    assert ours.solver_ == "onedal"
+    expected = as_columns(stock.decision_function(others)) - stock.intercept_
+    actual = as_columns(ours.decision_function(others)) - ours.intercept_
+    np.testing.assert_allclose(actual, expected, atol=1e-3 * (1 + np.abs(expected).max()))
+
+
+@needs_onedal
+@quick
+@given(problem=problems(min_classes=3), params=parameters(kernels=("linear", "poly", "rbf")))
+def test_onedal_solution_is_optimal(problem, params, force):
+    """Karush, Kuhn and Tucker: margins and coefficients of two classes belong together."""
+    force("onedal")
+    X, y, _ = problem
+    X, y = X.astype(np.float64), (y > 1).astype(int)
+    ours = SVC(**{**params, "tol": 1e-6}).fit(X, y)
+    margins = np.where(y == 1, 1, -1) * ours.decision_function(X)
+    alpha = np.zeros(len(X))
+    alpha[ours.support_] = np.abs(ours.dual_coef_[0])
+    bound = params["C"] * ours.class_weight_[y]
+    slack = 1e-4 * (1 + np.abs(margins).max())
+    assert np.all(margins[alpha < bound * (1 - 1e-6)] >= 1 - slack)
+    assert np.all(margins[alpha > bound * 1e-6] <= 1 + slack)
+
+
+@needs_onedal
+@pytest.mark.parametrize("n_classes", [2, 4])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_onedal_arrays_have_the_layout_of_libsvm(n_classes, dtype, force):
+    X, y = small_problem(n_classes, dtype)
+    force("libsvm")
+    reference = SVC(tol=1e-5).fit(X, y)
+    force("onedal")
+    model = SVC(tol=1e-5).fit(X, y)
+    assert vars(model).keys() == vars(reference).keys()
+    for name, expected in fitted_arrays(reference).items():
+        actual = getattr(model, name)
+        assert (actual.shape, actual.dtype) == (expected.shape, expected.dtype), name
+        assert actual.flags.c_contiguous, name
+        assert actual.flags.owndata, name
+    np.testing.assert_array_equal(model.support_, reference.support_)
+    np.testing.assert_array_equal(model.support_vectors_, X[model.support_])
+    np.testing.assert_array_equal(model.n_support_, reference.n_support_)
+    np.testing.assert_allclose(model.dual_coef_, reference.dual_coef_, atol=1e-2)
+    np.testing.assert_allclose(model.intercept_, reference.intercept_, atol=1e-3)
+
+
+@needs_onedal
+@pytest.mark.parametrize(
+    ("params", "y", "weight"),
+    [
+        ({"kernel": "sigmoid"}, [0, 0, 1, 1, 2, 2], None),
+        ({"kernel": "poly", "coef0": -1.0}, [0, 0, 1, 1, 2, 2], None),
+        ({"gamma": 0.0}, [0, 0, 1, 1, 2, 2], None),
+        ({"max_iter": 1000}, [0, 0, 1, 1, 2, 2], None),
+        ({}, [0, 0, 1, 1, 2, 2], [1, 0, 1, 1, 1, 1]),
+        ({}, [0, 1, 1, 2, 2, 2], None),  # classes 0 and 1 are three samples
+    ],
+)
+def test_what_onedal_gets_wrong_is_left_to_libsvm(params, y, weight, force):
+    X = np.random.default_rng(0).normal(size=(6, 3))
+    model = SVC(**params).fit(X, y, weight)
+    assert model.solver_ == "libsvm"
+    stock = sklearn.svm.SVC(**params).fit(X, y, weight)
+    np.testing.assert_array_equal(model.dual_coef_, stock.dual_coef_)
+    force("onedal")
+    with pytest.raises(ValueError, match=f"^{SOLVER_VARIABLE} is 'onedal', but .*: unset it"):
+        SVC(**params).fit(X, y, weight)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("class_weight", [None, "balanced"])
+def test_sample_weights_are_heeded(solver, n_classes, class_weight, force):
+    force(solver)
+    X, y = small_problem(n_classes)
+    weight = np.random.default_rng(1).uniform(0.1, 3, size=len(y))
+    params = {"tol": 1e-6, "class_weight": class_weight}
+    stock = sklearn.svm.SVC(**params).fit(X, y, weight)
+    ours = SVC(**params).fit(X, y, weight)
+    assert not np.allclose(SVC(**params).fit(X, y).decision_function(X), ours.decision_function(X))
+    np.testing.assert_allclose(ours.decision_function(X), stock.decision_function(X), atol=1e-3)
+
+
+# Both solvers
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_same_fit_gives_the_same_bytes(solver, dtype, force):
+    force(solver)
+    X, y = small_problem(4, dtype)
+    first, second = fitted_arrays(SVC().fit(X, y)), fitted_arrays(SVC().fit(X, y))
+    assert first.keys() == second.keys()
+    for name in first:
+        assert first[name].tobytes() == second[name].tobytes(), name
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_fitted_state_is_plain(solver, force):
+    force(solver)
+    X, y = small_problem()
+    plain = (np.ndarray, str, int, float, bool, tuple, type(None))
+    assert all(isinstance(value, plain) for value in vars(SVC().fit(X, y)).values())
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_a_stored_model_needs_no_onedal(solver, n_classes, force, tmp_path):
+    force(solver)
+    X, y = small_problem(n_classes)
+    labels = np.array(["zero", "one", "two", "three"])[y]
+    model = SVC(kernel="rbf").fit(X, labels)
+    skops.io.dump(model, tmp_path / "model.skops")
+    np.savez(
+        tmp_path / "expected.npz",
+        X=X,
+        decision=model.decision_function(X),
+        predicted=model.predict(X),
+    )
+    script = """
+import sys
+for name in ("sklearnex", "onedal", "daal4py"):
+    sys.modules[name] = None  # importing it raises ImportError
+import numpy as np
+import skops.io
+expected = np.load("expected.npz")
+model = skops.io.load("model.skops", trusted=["handwriting.svm.SVC"])
+np.testing.assert_array_equal(model.predict(expected["X"]), expected["predicted"])
+np.testing.assert_array_equal(model.decision_function(expected["X"]), expected["decision"])
+assert model.fit(expected["X"], expected["predicted"]).solver_ == "libsvm"
+"""
+    run_python(script, tmp_path)
+
+
+def test_importing_the_module_imports_no_solver(tmp_path):
+    script = """
+import sys
+import handwriting.svm
+assert not {"sklearnex", "onedal", "daal4py", "sklearn.svm"} & set(sys.modules)
+"""
+    run_python(script, tmp_path)
+
+
+def run_python(script, directory):
+    environment = {name: value for name, value in os.environ.items() if name != SOLVER_VARIABLE}
+    environment["PYTHONPATH"] = str(Path(svm.__file__).parents[1])
+    finished = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=directory,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+
+
+# The environment variable and the parameters
+
+
+def test_an_unknown_solver_is_one_clear_line(force):
+    force("thunder")
+    with pytest.raises(
+        ValueError, match=f"^{SOLVER_VARIABLE} is 'thunder': set it to 'onedal' or 'libsvm'$"
+    ):
+        SVC().fit(*small_problem())
+
+
+def test_onedal_that_is_not_installed_is_one_clear_line(force, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearnex", None)
+    assert SVC().fit(*small_problem()).solver_ == "libsvm"
+    force("onedal")
+    with pytest.raises(
+        ValueError, match=f"^{SOLVER_VARIABLE} is 'onedal', but .* is not installed: unset it"
+    ):
+        SVC().fit(*small_problem())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"kernel": "precomputed"}, {"kernel": np.dot}, {"C": 0}, {"gamma": -1.0}, {"tol": 0}],
+)
+def test_a_wrong_parameter_is_named(wrong):
+    with pytest.raises(InvalidParameterError, match=f"'{next(iter(wrong))}' parameter"):
+        SVC(**wrong).fit(*small_problem())
+
+
+def test_a_fit_that_failed_is_not_a_fit(force):
+    force("thunder")
+    model = SVC()
+    X, y = small_problem()
+    with pytest.raises(ValueError, match=SOLVER_VARIABLE):
+        model.fit(X, y)
+    with pytest.raises(NotFittedError):
+        model.predict(X)
+
+
+def test_reaching_max_iter_warns():
+    with pytest.warns(ConvergenceWarning):
+        model = SVC(max_iter=1).fit(*small_problem())
+    assert model.fit_status_ == 1
+
+
+def test_parameters_are_those_of_libsvm():
+    """A stock SVC's parameters, but for those that only serve probabilities and printing."""
+    stock = sklearn.svm.SVC().get_params()
+    ours = SVC().get_params()
+    assert stock.keys() - ours.keys() == {"probability", "random_state", "verbose"}
+    assert {name: stock[name] for name in ours} == ours
+    assert clone(SVC(C=7)).C == 7
+
+
+@parametrize_with_checks(
+    [SVC()],
+    expected_failed_checks=lambda _: {
+        "check_sample_weight_equivalence_on_dense_data": "fails for sklearn.svm.SVC too: the order "
+        "of the rows changes the solution within its tolerance"
+    },
+)
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
