@@ -65,9 +65,10 @@ def test_a_shift_of_one_pixel_keeps_most_labels(trained: tuple) -> None:
 
 
 def test_a_faint_change_of_grey_keeps_nearly_all_labels(trained: tuple) -> None:
-    _, model, classifier, test = trained
+    dataset, model, classifier, test = trained
     darker = np.clip(test.pixels.astype(int) + (test.pixels > 0), 0, test.pixels.max())
-    least = 0.99 if model != "tree" else 0.85
+    # One step is a 255th of MNIST's range, and a sixteenth of that of the digits.
+    least = 0.85 if model == "tree" else {"mnist": 0.99, "digits": 0.97}[dataset]
     assert agreement(classifier, test, darker.astype(np.uint8)) >= least
 
 
