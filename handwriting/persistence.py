@@ -114,9 +114,11 @@ def _zero_padding(content: bytes) -> bytes:
     array = np.load(io.BytesIO(content), allow_pickle=False)
     if array.dtype.names is None:
         return content
-    clean = np.zeros_like(array)
+    clean = np.zeros(array.shape, array.dtype)  # zeros_like clears the fields alone
     for field in array.dtype.names:
         clean[field] = array[field]
     target = io.BytesIO()
-    np.save(target, clean, allow_pickle=False)
+    np.lib.format.write_array_header_1_0(target, np.lib.format.header_data_from_array_1_0(clean))
+    # Not by np.save, which copies an array field by field into a buffer with bytes of its own.
+    target.write(clean.view(np.uint8).data)
     return target.getvalue()
