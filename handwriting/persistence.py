@@ -118,7 +118,5 @@ def _zero_padding(content: bytes) -> bytes:
     for field in array.dtype.names:
         clean[field] = array[field]
     target = io.BytesIO()
-    np.lib.format.write_array_header_1_0(target, np.lib.format.header_data_from_array_1_0(clean))
-    # Not by np.save, which copies an array field by field into a buffer with bytes of its own.
-    target.write(clean.view(np.uint8).data)
+    np.save(target, clean, allow_pickle=False)
     return target.getvalue()
