@@ -83,7 +83,7 @@ def _classifier(hyperparameters: Hyperparameters, seed: int) -> BaseEstimator:
     # Each run trains one kind; importing the other two would cost it a second.
     match hyperparameters:
         case SupportVectorClassifier():
-            from sklearn.svm import SVC
+            from handwriting.svm import SVC
 
             return SVC(**chosen)
         case RandomForest():

@@ -16,7 +16,11 @@ from handwriting.errors import InputError
 
 # What a model file may contain beyond scikit-learn's estimators and NumPy's arrays; a file with
 # anything else is refused before any of it is built.
-TRUSTED_TYPES = ["handwriting.features.UnitPixels", "sklearn.tree._tree.Tree"]
+TRUSTED_TYPES = [
+    "handwriting.features.UnitPixels",
+    "handwriting.svm.SVC",
+    "sklearn.tree._tree.Tree",
+]
 
 _SCHEMA = "schema.json"
 # The least that a ZIP archive can say.

@@ -1,0 +1,599 @@
+"""The support vector classifier at machine speed.
+
+Fitting is handed to oneDAL (``sklearnex.svm.SVC``) where it is installed and can solve the
+problem, and to libsvm (``sklearn.svm.SVC``) elsewhere. Predicting is done here, on every platform,
+with matrix products. What a fitted classifier keeps is plain arrays in scikit-learn's layout, so a
+model fitted by either solver is stored, loaded and used without that solver.
+"""
+
+import os
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from itertools import combinations
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.multiclass import _ovr_decision_function
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+
+Floats = NDArray[np.floating[Any]]
+
+SOLVER_VARIABLE = "HANDWRITING_SVC_SOLVER"
+
+# sklearnex reads "no limit" as this many iterations and says nothing when it reaches them.
+_ONEDAL_ITERATIONS = 10_000
+
+# oneDAL's working set is the largest power of two within the samples of a pair of classes. Of three
+# samples it never looks at the third, and stops with a wrong solution.
+_ONEDAL_PAIR_SAMPLES = 4
+
+# A block of the kernel matrix is computed, exponentiated and summed while it is in the cache:
+# 512 x 1024 float32 are 2 MB. Smaller blocks slow the product down.
+_BLOCK_ROWS = 512
+_BLOCK_VECTORS = 1024
+
+# In single precision the exponent of the rbf kernel has an error of about
+# gamma * ||s||^2 * 1e-7, so below this bound a kernel value is right to about 1e-6.
+_FLOAT32_EXPONENT = 16.0
+
+# Limiting the threads of BLAS is one setting for the whole process: two predictions at once would
+# restore each other's limit.
+_blas_limit = threading.Lock()
+
+
+class SVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """C-support vector classification, as `sklearn.svm.SVC`, faster.
+
+    Parameters
+    ----------
+    C : float, default=1.0
+        Inverse of the regularization strength, > 0.
+    kernel : {'linear', 'poly', 'rbf', 'sigmoid'}, default='rbf'
+        Kernel function.
+    degree : int, default=3
+        Degree of the 'poly' kernel, >= 0.
+    gamma : {'scale', 'auto'} or float, default='scale'
+        Coefficient of 'poly', 'rbf' and 'sigmoid', >= 0. 'scale' is
+        1 / (n_features * X.var()), 'auto' is 1 / n_features.
+    coef0 : float, default=0.0
+        Independent term of 'poly' and 'sigmoid'.
+    shrinking : bool, default=True
+        Whether the solver uses the shrinking heuristic.
+    tol : float, default=1e-3
+        Tolerance of the solver's stopping criterion, > 0.
+    cache_size : float, default=200
+        Size of the solver's kernel cache in MB, > 0.
+    class_weight : dict or 'balanced', default=None
+        Factor of C for each class.
+    max_iter : int, default=-1
+        Limit on libsvm's iterations; -1 for none. An iteration of oneDAL is another thing, so a
+        limit makes libsvm the solver.
+    decision_function_shape : {'ovr', 'ovo'}, default='ovr'
+        Shape of what `decision_function` returns for more than two classes.
+    break_ties : bool, default=False
+        Whether `predict` breaks ties by the values of `decision_function` (needs 'ovr'); if not,
+        it takes the first of the tied classes.
+
+    Attributes
+    ----------
+    solver_ : {'onedal', 'libsvm'}
+        What fitted the model.
+    classes_ : ndarray of shape (n_classes,)
+        Class labels.
+    class_weight_ : ndarray of shape (n_classes,), float64
+        Factor of C for each class.
+    support_ : ndarray of shape (n_SV,), int32
+        Indices of the support vectors, class by class.
+    support_vectors_ : ndarray of shape (n_SV, n_features), float32 or float64 as `X` in `fit`
+        Support vectors, class by class.
+    n_support_ : ndarray of shape (n_classes,), int32
+        Number of support vectors of each class.
+    dual_coef_ : ndarray of shape (n_classes - 1, n_SV), float64
+        Dual coefficients in the layout of `sklearn.svm.SVC`.
+    intercept_ : ndarray of shape (n_classes * (n_classes - 1) / 2,), float64
+        Constants of the decision functions.
+    n_iter_ : ndarray of shape (n_classes * (n_classes - 1) / 2,), int32
+        Iterations of the solver for each pair of classes.
+    fit_status_ : int
+        0 if the solver converged, 1 if it reached its limit of iterations.
+    shape_fit_ : tuple of int
+        Shape of `X` in `fit`.
+    n_features_in_ : int
+        Number of features in `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where `X` had names.
+
+    Notes
+    -----
+    The environment variable ``HANDWRITING_SVC_SOLVER`` (``onedal`` or ``libsvm``) forces a solver.
+
+    The rbf kernel is evaluated in single precision when the model and `X` are float32 and the
+    exponents are small enough; everything else is evaluated in double precision. Decision values
+    are summed in double precision.
+
+    References
+    ----------
+    C.-C. Chang and C.-J. Lin, "LIBSVM: a library for support vector machines", ACM Transactions on
+    Intelligent Systems and Technology 2(3), 2011: the dual problem and the votes of the pairs.
+    Z. Wen et al., "ThunderSVM: a fast SVM library on GPUs and CPUs", Journal of Machine Learning
+    Research 19, 2018: the method of oneDAL.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "C": [Interval(Real, 0, None, closed="neither")],
+        "kernel": [StrOptions({"linear", "poly", "rbf", "sigmoid"})],
+        "degree": [Interval(Integral, 0, None, closed="left")],
+        "gamma": [StrOptions({"scale", "auto"}), Interval(Real, 0, None, closed="left")],
+        "coef0": [Interval(Real, None, None, closed="neither")],
+        "shrinking": ["boolean"],
+        "tol": [Interval(Real, 0, None, closed="neither")],
+        "cache_size": [Interval(Real, 0, None, closed="neither")],
+        "class_weight": [StrOptions({"balanced"}), dict, None],
+        "max_iter": [Interval(Integral, -1, None, closed="left")],
+        "decision_function_shape": [StrOptions({"ovr", "ovo"})],
+        "break_ties": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        *,
+        C: float = 1.0,
+        kernel: str = "rbf",
+        degree: int = 3,
+        gamma: str | float = "scale",
+        coef0: float = 0.0,
+        shrinking: bool = True,
+        tol: float = 1e-3,
+        cache_size: float = 200,
+        class_weight: dict[Any, float] | str | None = None,
+        max_iter: int = -1,
+        decision_function_shape: str = "ovr",
+        break_ties: bool = False,
+    ) -> None:
+        self.C = C
+        self.kernel = kernel
+        self.degree = degree
+        self.gamma = gamma
+        self.coef0 = coef0
+        self.shrinking = shrinking
+        self.tol = tol
+        self.cache_size = cache_size
+        self.class_weight = class_weight
+        self.max_iter = max_iter
+        self.decision_function_shape = decision_function_shape
+        self.break_ties = break_ties
+
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit the classifier.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training samples; float32 stays float32, everything else becomes float64.
+        y : array-like of shape (n_samples,)
+            Class labels, at least two classes.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Factor of C for each sample.
+
+        Returns
+        -------
+        SVC
+            The fitted classifier itself.
+
+        Raises
+        ------
+        ValueError
+            If a parameter, the data or ``HANDWRITING_SVC_SOLVER`` is out of its range, or if the
+            solution is not finite.
+        """
+        self._validate_params()
+        samples, labels = validate_data(self, X, y, dtype=[np.float64, np.float32], order="C")
+        weights = None
+        if sample_weight is not None:
+            weights = _check_sample_weight(sample_weight, samples, dtype=np.float64)
+        self._gamma = _gamma_value(self.gamma, samples)
+        solver = _choose_solver(self._onedal_obstacle(labels, weights))
+        solve = _solve_with_onedal if solver == "onedal" else _solve_with_libsvm
+        parameters = {**self.get_params(), "gamma": self._gamma}
+        for name, value in solve(parameters, samples, labels, weights).items():
+            setattr(self, name, value)
+        self.solver_ = solver
+        self.shape_fit_ = samples.shape
+        return self
+
+    def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Evaluate the decision function.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples, at least one.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), (n_samples, n_classes) or \
+                (n_samples, n_classes * (n_classes - 1) / 2), float64
+            For two classes, positive for the second. For more, with 'ovr' the votes of the pairs
+            and a fraction for their confidence, with 'ovo' the value of each pair, positive for
+            its first class.
+
+        Raises
+        ------
+        ValueError
+            If `X` is empty or does not fit the model.
+        """
+        n_classes = self._count_classes()
+        if n_classes == 2:
+            return -self._evaluate(X, lambda pairs: pairs[:, 0])
+        if self.decision_function_shape == "ovo":
+            return self._evaluate(X, lambda pairs: pairs)
+        return self._evaluate(X, lambda pairs: _ovr_decision_function(pairs < 0, -pairs, n_classes))
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Predict the class of each sample.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples, at least one.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Class labels.
+
+        Raises
+        ------
+        ValueError
+            If `X` is empty or does not fit the model, or if `break_ties` is set with 'ovo'.
+        """
+        n_classes = self._count_classes()
+        if self.break_ties and self.decision_function_shape == "ovo":
+            raise ValueError("break_ties must be False when decision_function_shape is 'ovo'")
+        if self.break_ties and n_classes > 2:
+            indices = np.argmax(self.decision_function(X), axis=1)
+        else:
+            indices = self._evaluate(X, lambda pairs: _vote(pairs, n_classes))
+        labels: NDArray[Any] = self.classes_.take(indices)
+        return labels
+
+    @property
+    def coef_(self) -> NDArray[np.float64]:
+        """Weights of the features, for the linear kernel only.
+
+        Returns
+        -------
+        ndarray of shape (n_classes * (n_classes - 1) / 2, n_features), float64
+            Read-only; one row for each pair of classes.
+
+        Raises
+        ------
+        AttributeError
+            If the kernel is not linear.
+        """
+        if self.kernel != "linear":
+            raise AttributeError("coef_ is only available when using a linear kernel")
+        weights = _pair_weights(self.dual_coef_, self.n_support_, self.support_vectors_)
+        weights.flags.writeable = False
+        return weights
+
+    def _onedal_obstacle(
+        self, y: NDArray[Any], sample_weight: NDArray[np.float64] | None
+    ) -> str | None:
+        """Say why oneDAL can't solve the problem, or None."""
+        if self.kernel == "sigmoid" or (self.kernel == "poly" and self.coef0 < 0):
+            # The dual problem then has many local solutions and the solvers end in different ones.
+            return "the kernel is not positive semidefinite"
+        if self.kernel != "linear" and self._gamma == 0:
+            return "gamma is 0"
+        if self.max_iter != -1:
+            return "max_iter limits the iterations of libsvm"
+        if sample_weight is not None and sample_weight.min() <= 0:
+            return "a sample weight is not positive"
+        _, counts = np.unique(y, return_counts=True)
+        if np.sort(counts)[:2].sum() < _ONEDAL_PAIR_SAMPLES:
+            return f"two classes have fewer than {_ONEDAL_PAIR_SAMPLES} samples together"
+        return None
+
+    def _count_classes(self) -> int:
+        """Count the classes of a fitted model."""
+        check_is_fitted(self, "dual_coef_")  # a fit that failed leaves n_features_in_ behind
+        return len(self.classes_)
+
+    def _evaluate(
+        self, X: ArrayLike, finish: Callable[[NDArray[np.float64]], NDArray[Any]]
+    ) -> NDArray[Any]:
+        """Apply `finish` to the pairs' decision values of `X`, block by block."""
+        samples: Floats = validate_data(
+            self, X, dtype=[np.float64, np.float32], order="C", reset=False
+        )
+        decide = (
+            self._linear_decision() if self.kernel == "linear" else self._expansion(samples.dtype)
+        )
+        blocks = [
+            samples[start : start + _BLOCK_ROWS] for start in range(0, len(samples), _BLOCK_ROWS)
+        ]
+        return np.concatenate(_map_over_cores(lambda block: finish(decide(block)), blocks))
+
+    def _linear_decision(self) -> Callable[[Floats], NDArray[np.float64]]:
+        """Prepare the pairs' decision values of a linear kernel: one weight vector a pair."""
+        sign = _libsvm_sign(self.classes_)
+        weights = sign * self.coef_.T
+        intercept = sign * self.intercept_
+        return lambda X: X @ weights + intercept
+
+    def _expansion(self, dtype: np.dtype[Any]) -> "_KernelExpansion":
+        """Prepare the pairs' decision values of any other kernel for samples of type `dtype`."""
+        sign = _libsvm_sign(self.classes_)
+        norms = _squared_norms(self.support_vectors_)
+        kernel: Kernel
+        if self.kernel == "rbf":
+            kernel = partial(_rbf, gamma=self._gamma)
+        elif self.kernel == "poly":
+            kernel = partial(_poly, gamma=self._gamma, coef0=self.coef0, degree=self.degree)
+        else:
+            kernel = partial(_sigmoid, gamma=self._gamma, coef0=self.coef0)
+        is_safe_in_single = (
+            self.kernel == "rbf" and self._gamma * norms.max(initial=0) <= _FLOAT32_EXPONENT
+        )
+        working = np.result_type(dtype, self.support_vectors_) if is_safe_in_single else np.float64
+        return _KernelExpansion(
+            kernel=kernel,
+            vectors=self.support_vectors_,
+            norms=norms.astype(working),
+            coefficients=(sign * self.dual_coef_).astype(working),
+            class_ends=np.cumsum(self.n_support_),
+            intercept=sign * self.intercept_,
+        )
+
+
+Kernel = Callable[[Floats, Floats, Floats], None]
+
+
+@dataclass(frozen=True)
+class _KernelExpansion:
+    """The decision values of all pairs of classes, as libsvm orients them.
+
+    Attributes
+    ----------
+    kernel : callable
+        Turns products of samples and support vectors into kernel values, in place; takes the
+        products, the samples' squared norms and the support vectors'.
+    vectors : ndarray of shape (n_SV, n_features), float32 or float64
+        Support vectors, class by class.
+    norms : ndarray of shape (n_SV,)
+        Their squared norms, in the type to compute in.
+    coefficients : ndarray of shape (n_classes - 1, n_SV)
+        Dual coefficients, in the type to compute in.
+    class_ends : ndarray of shape (n_classes,), int
+        Where each class ends among the support vectors.
+    intercept : ndarray of shape (n_pairs,), float64
+        Constants.
+    """
+
+    kernel: Kernel
+    vectors: Floats
+    norms: Floats
+    coefficients: Floats
+    class_ends: NDArray[np.integer[Any]]
+    intercept: NDArray[np.float64]
+
+    def __call__(self, X: Floats) -> NDArray[np.float64]:
+        """Evaluate the pairs (n_rows, n_pairs) for a block of rows `X` (n_rows, n_features)."""
+        n_classes = len(self.class_ends)
+        X = X.astype(self.norms.dtype, copy=False)
+        X_norms = _squared_norms(X).astype(X.dtype)
+        # sums[:, c, r] is the part of class c's support vectors in its r-th pair
+        sums = np.zeros((len(X), n_classes, n_classes - 1))
+        buffer = np.empty(len(X) * _BLOCK_VECTORS, dtype=X.dtype)
+        for start in range(0, len(self.vectors), _BLOCK_VECTORS):
+            vectors = self.vectors[start : start + _BLOCK_VECTORS].astype(X.dtype, copy=False)
+            stop = start + len(vectors)
+            block = buffer[: len(X) * len(vectors)].reshape(len(X), -1)
+            np.matmul(X, vectors.T, out=block)
+            self.kernel(block, X_norms, self.norms[start:stop])
+            for index, begin, end in self._classes_within(start, stop):
+                part = block[:, begin - start : end - start]
+                sums[:, index] += part @ self.coefficients[:, begin:end].T
+        first, second = np.triu_indices(n_classes, k=1)
+        pairs = sums[:, first, second - 1] + sums[:, second, first]
+        return pairs + self.intercept
+
+    def _classes_within(self, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
+        """List class, begin and end of the support vectors from `start` to `stop`."""
+        begin = start
+        for index, class_end in enumerate(self.class_ends):
+            end = min(int(class_end), stop)
+            if begin < end:
+                yield index, begin, end
+                begin = end
+
+
+def _rbf(products: Floats, X_norms: Floats, norms: Floats, *, gamma: float) -> None:
+    """Compute exp(-gamma * ||x - s||^2) in place, as 2 x.s - ||x||^2 - ||s||^2."""
+    products -= X_norms[:, np.newaxis] / 2
+    products -= norms / 2
+    products *= 2 * gamma
+    np.exp(products, out=products)
+
+
+def _poly(
+    products: Floats, X_norms: Floats, norms: Floats, *, gamma: float, coef0: float, degree: int
+) -> None:
+    """Compute (gamma * x.s + coef0)^degree in place."""
+    products *= gamma
+    products += coef0
+    np.power(products, degree, out=products)
+
+
+def _sigmoid(
+    products: Floats, X_norms: Floats, norms: Floats, *, gamma: float, coef0: float
+) -> None:
+    """Compute tanh(gamma * x.s + coef0) in place."""
+    products *= gamma
+    products += coef0
+    np.tanh(products, out=products)
+
+
+def _squared_norms(X: Floats) -> NDArray[np.float64]:
+    """Compute the squared norm of each row, summed in double precision."""
+    norms: NDArray[np.float64] = np.einsum("ij,ij->i", X, X, dtype=np.float64)
+    return norms
+
+
+def _libsvm_sign(classes: NDArray[Any]) -> int:
+    """Give the sign between scikit-learn's public arrays and libsvm's.
+
+    libsvm's decision is positive for the first class of a pair. scikit-learn turns it round where
+    there is only one pair.
+    """
+    return -1 if len(classes) == 2 else 1
+
+
+def _vote(pairs: NDArray[np.float64], n_classes: int) -> NDArray[np.intp]:
+    """Give each row the class that wins most pairs, the first of several, as libsvm does."""
+    votes = np.zeros((len(pairs), n_classes), dtype=np.intp)
+    for column, (first, second) in enumerate(combinations(range(n_classes), 2)):
+        wins = pairs[:, column] > 0
+        votes[:, first] += wins
+        votes[:, second] += ~wins
+    winners: NDArray[np.intp] = np.argmax(votes, axis=1)
+    return winners
+
+
+def _pair_weights(
+    dual_coef: NDArray[np.float64], n_support: NDArray[np.int32], support_vectors: Floats
+) -> NDArray[np.float64]:
+    """Sum dual coefficients times support vectors for each pair of classes."""
+    weights: NDArray[np.float64]
+    if len(n_support) == 2:
+        weights = dual_coef @ support_vectors
+        return weights
+    ends = np.cumsum(n_support)
+    members = [slice(end - count, end) for end, count in zip(ends, n_support, strict=True)]
+    weights = np.stack(
+        [
+            dual_coef[second - 1, members[first]] @ support_vectors[members[first]]
+            + dual_coef[first, members[second]] @ support_vectors[members[second]]
+            for first, second in combinations(range(len(n_support)), 2)
+        ]
+    )
+    return weights
+
+
+def _map_over_cores(
+    function: Callable[[Floats], NDArray[Any]], blocks: list[Floats]
+) -> list[NDArray[Any]]:
+    """Apply `function` to each block, with one BLAS thread a block and no more threads than BLAS.
+
+    What is not a matrix product then runs on all cores too, and a limit that the caller has set
+    for BLAS holds here. A BLAS whose threads can't be limited keeps them for itself.
+    """
+    if len(blocks) == 1:
+        return [function(blocks[0])]
+    with _blas_limit:
+        blas = ThreadpoolController().select(user_api="blas")
+        n_threads = min((library.num_threads for library in blas.lib_controllers), default=1)
+        if n_threads == 1:
+            return [function(block) for block in blocks]
+        with blas.limit(limits=1), ThreadPoolExecutor(n_threads) as executor:
+            return list(executor.map(function, blocks))
+
+
+def _gamma_value(gamma: str | float, X: Floats) -> float:
+    """Give the number that `gamma` stands for, in double precision whatever the type of `X`."""
+    if gamma == "auto":
+        return 1.0 / int(X.shape[1])
+    if gamma == "scale":
+        variance = float(X.var(dtype=np.float64))
+        return 1.0 / (X.shape[1] * variance) if variance != 0 else 1.0
+    return float(gamma)
+
+
+def _choose_solver(onedal_obstacle: str | None) -> str:
+    """Choose 'onedal' or 'libsvm' by the environment and by what oneDAL can do."""
+    requested = os.environ.get(SOLVER_VARIABLE, "")
+    if requested not in ("", "onedal", "libsvm"):
+        raise ValueError(f"{SOLVER_VARIABLE} is {requested!r}: set it to 'onedal' or 'libsvm'")
+    if find_spec("sklearnex") is None:
+        onedal_obstacle = "scikit-learn-intelex is not installed"
+    if requested == "onedal" and onedal_obstacle is not None:
+        raise ValueError(
+            f"{SOLVER_VARIABLE} is 'onedal', but {onedal_obstacle}: unset it or set it to 'libsvm'"
+        )
+    return requested or ("onedal" if onedal_obstacle is None else "libsvm")
+
+
+def _solve_with_libsvm(
+    parameters: dict[str, Any],
+    X: Floats,
+    y: NDArray[Any],
+    sample_weight: NDArray[np.float64] | None,
+) -> dict[str, Any]:
+    """Fit with libsvm and give the fitted attributes."""
+    import sklearn.svm  # takes a second, and predicting does without
+
+    model = sklearn.svm.SVC(**parameters).fit(X, y, sample_weight)
+    return {
+        "classes_": model.classes_,
+        "class_weight_": model.class_weight_,
+        "support_": model.support_,
+        # libsvm works on a float64 copy: going back to float32 loses nothing
+        "support_vectors_": model.support_vectors_.astype(X.dtype, copy=False),
+        "n_support_": model.n_support_,
+        "dual_coef_": model.dual_coef_,
+        "intercept_": model.intercept_,
+        "n_iter_": model.n_iter_,
+        "fit_status_": model.fit_status_,
+    }
+
+
+def _solve_with_onedal(
+    parameters: dict[str, Any],
+    X: Floats,
+    y: NDArray[Any],
+    sample_weight: NDArray[np.float64] | None,
+) -> dict[str, Any]:
+    """Fit with oneDAL and give the fitted attributes as libsvm would lay them out."""
+    import sklearnex.svm
+
+    model = sklearnex.svm.SVC(**parameters).fit(X, y, sample_weight)
+    if not (np.isfinite(model.dual_coef_).all() and np.isfinite(model.intercept_).all()):
+        raise ValueError(
+            "The dual coefficients or intercepts are not finite."
+            " The input data may contain large values and need to be preprocessed."
+        )
+    fit_status = int(np.max(model.n_iter_) >= _ONEDAL_ITERATIONS)
+    if fit_status == 1:
+        warnings.warn(
+            f"oneDAL stopped after {_ONEDAL_ITERATIONS} iterations. Consider pre-processing your "
+            "data with StandardScaler or MinMaxScaler.",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+    support_classes = np.searchsorted(model.classes_, y[model.support_])
+    # For two classes oneDAL lists the support vectors by row, libsvm by class and then by row.
+    order = np.argsort(support_classes, kind="stable")
+    support = model.support_[order]
+    return {
+        "classes_": model.classes_,
+        "class_weight_": model.class_weight_,
+        "support_": support.astype(np.int32),
+        "support_vectors_": X[support],
+        "n_support_": np.bincount(support_classes, minlength=len(model.classes_)).astype(np.int32),
+        "dual_coef_": model.dual_coef_[:, order].astype(np.float64, order="C"),
+        "intercept_": model.intercept_.astype(np.float64),
+        "n_iter_": model.n_iter_.astype(np.int32),
+        "fit_status_": fit_status,
+    }
