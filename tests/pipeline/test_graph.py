@@ -17,6 +17,7 @@ from tests.imports import imported_files
 GRAPH = YAML(typ="safe").load(PROJECT / "dvc.yaml")
 PARAMS = YAML(typ="safe").load(PROJECT / "params.yaml")
 STAGES = list(GRAPH["stages"])
+FITTING = ("train", "tune", "curve")
 
 
 def definition(stage: str) -> dict[str, Any]:
@@ -124,7 +125,7 @@ def test_params_name_exactly_the_keys_that_a_stage_reads(
         with monkeypatch.context() as patch:
             seen = read_keys(import_module(f"stages.{stage}").main, words, patch)
         # The kind is read by the typed model, which chooses the hyperparameters' type by it.
-        seen |= {f"models.{model}.kind"} if stage == "train" else set()
+        seen |= {f"models.{model}.kind"} if stage in FITTING else set()
         undeclared = {key for key in seen if not any(_under(key, k) for k in keys)}
         assert not undeclared, f"{stage} reads {undeclared}"
         declared |= keys

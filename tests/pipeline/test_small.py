@@ -36,7 +36,13 @@ def test_one_hyperparameter_reruns_its_model_and_the_comparison_and_nothing_else
     small: Repository,
 ) -> None:
     small.edit_params(forest_is_larger)
-    expected = {"train@mnist-forest", "evaluate@mnist-forest", "compare@mnist"}
+    expected = {
+        "train@mnist-forest",
+        "curve@mnist-forest",
+        "evaluate@mnist-forest",
+        "compare@mnist",
+        "verdict@mnist",
+    }
     assert small.stages_run_by("dvc", "repro") - expected == set()
     assert small.stages_run_by("dvc", "repro", "--force", "train@mnist-forest")
 
