@@ -637,7 +637,8 @@ def _wording(detail: ErrorDetails) -> tuple[str, str]:
         case "list_type":
             allowed = "be a list"
         case "too_short":
-            allowed = "not be empty"
+            least = detail["ctx"]["min_length"]
+            allowed = "not be empty" if least == 1 else f"have at least {least} entries"
         case _:
             allowed = re.sub(r"^\w+ should ", "", detail["msg"])
     value = repr(detail["input"])
