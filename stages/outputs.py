@@ -23,14 +23,14 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_json(metrics: Mapping[str, float], path: Path) -> None:
-    """Write metrics, in the order given, numbers to five significant digits."""
+    """Write metrics, in the order given, numbers to six significant digits."""
     rounded = {name: _rounded(value) for name, value in metrics.items()}
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(rounded, indent=2) + "\n", encoding="ascii", newline="\n")
 
 
 def write_csv(columns: Sequence[str], rows: Iterable[Sequence[object]], path: Path) -> None:
-    """Write a table with a header, numbers to five significant digits."""
+    """Write a table with a header, numbers to six significant digits."""
     with (
         replacing(path) as temporary,
         temporary.open("w", newline="", encoding="ascii") as file,
@@ -41,5 +41,5 @@ def write_csv(columns: Sequence[str], rows: Iterable[Sequence[object]], path: Pa
 
 
 def _rounded(value: Any) -> Any:
-    """Round what is measured: more digits than `dvc metrics diff` prints only hide what changed."""
-    return float(f"{value:.5g}") if isinstance(value, float) else value
+    """Round what is measured to one digit more than `dvc metrics diff` prints: more is noise."""
+    return float(f"{value:.6g}") if isinstance(value, float) else value

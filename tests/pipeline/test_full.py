@@ -91,3 +91,59 @@ def test_the_readmes_table_is_what_was_measured(full: Repository) -> None:
             f"{metrics['mistakes']:,} of {metrics['images']:,}",
         )
         assert table[dataset, model] == expected
+
+
+def readme_rows(columns: int) -> list[list[str]]:
+    lines = (PROJECT / "README.md").read_text().splitlines()
+    tables = [line.strip("|").split("|") for line in lines if line.startswith("|")]
+    return [[cell.strip() for cell in row] for row in tables if len(row) == columns]
+
+
+def test_the_readmes_claims_are_those_that_were_replayed() -> None:
+    with (PROJECT / "plots/claims.csv").open() as file:
+        claims = list(csv.DictReader(file))
+    shown = readme_rows(7)[2:]
+    in_table_order = sorted(shown, key=lambda row: row[0].startswith(("MNIST", "the same")))
+    replayed = {row["name"]: row for row in claims}
+    order = [
+        "digits_last_six", "digits_folds_in_order", "digits_folds_shuffled", "digits_from_1791",
+        "digits_tree", "digits_forest", "digits_hundredth", "digits_first_quarter",
+        "digits_first_half", "digits_first_nine_tenths", "mnist_raw_auto", "mnist_raw_scale",
+        "mnist_binary_auto", "mnist_binary_scale",
+    ]  # fmt: skip
+    assert set(order) == set(replayed)
+    for name, cells in zip(order, in_table_order, strict=True):
+        claim = replayed[name]
+        measured = f"{100 * float(claim['measured']):.1f} %".replace("100.0 %", "6 of 6")
+        measured = "18 of 18" if name == "digits_hundredth" else measured
+        assert measured in cells[2], name
+        assert cells[3] == f"{int(claim['images']):,}"
+        low, high = (
+            f"{100 * float(claim[end]):.1f}".replace("100.0", "100") for end in ("low", "high")
+        )
+        assert cells[4].split(" ")[0] == f"{low}–{high}", name
+        assert cells[5] == {"1": "yes", "0": "no", "": "–"}[claim["agrees"].split(".")[0]], name
+        assert claim["verdict"].endswith(cells[6]), name
+
+
+def test_the_eighteen_printed_predictions_are_found_again() -> None:
+    metrics = json.loads((PROJECT / "metrics/claims.json").read_text())
+    assert metrics["digits_hundredth_same_predictions"] == 18 == metrics["digits_hundredth_images"]
+
+
+def test_the_readmes_verdicts_are_those_that_were_found() -> None:
+    shown = readme_rows(8)[2:]
+    for dataset, rows in (("digits", shown[:3]), ("mnist", shown[3:])):
+        with (PROJECT / f"plots/{dataset}/verdict.csv").open() as file:
+            verdicts = {row["model"]: row for row in csv.DictReader(file)}
+        digits = 1 if dataset == "digits" else 2
+        for cells in rows:
+            found = verdicts[cells[1]]
+            assert cells[2] == f"{100 * float(found['accuracy']):.{digits}f} %"
+            low, high = (f"{100 * float(found[end]):.{digits}f}" for end in ("low", "high"))
+            assert cells[3] == f"{low}–{high} %"
+            if found["writers_low"]:
+                ends = (f"{100 * float(found[f'writers_{end}']):.2f}" for end in ("low", "high"))
+                assert cells[4] == "–".join(ends) + " %"
+            assert cells[6].strip("*") == found["verdict"]
+            assert cells[7] == f"{int(float(found['images_needed'])):,}"
