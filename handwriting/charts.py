@@ -1,12 +1,14 @@
 """The pictures: each a function from data to a matplotlib figure."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from handwriting.images import Digits
 from handwriting.params import Image
@@ -16,6 +18,7 @@ _COLOURS = "Blues"
 _INK = "Greys"
 _DOTS_PER_INCH = 100
 _WRONG = "#b2182b"
+_TUNING_RANGE = 0.1
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -82,6 +85,50 @@ def confusion_matrix(counts: npt.NDArray[np.int64], title: str) -> Figure:
         title=title,
     )
     figure.colorbar(picture, ax=ax, shrink=0.8, label="share of the actual digit's images")
+    return figure
+
+
+def tuning_map(
+    accuracies: npt.NDArray[np.float64],
+    rows: tuple[str, Sequence[object]],
+    columns: tuple[str, Sequence[object]],
+    title: str,
+) -> Figure:
+    """Draw cross-validated accuracies of two hyperparameters, the best in a frame.
+
+    Parameters
+    ----------
+    accuracies
+        Shape (number of row values, number of column values).
+    rows, columns
+        Each the hyperparameter's name and its values.
+    title
+        What was tuned.
+    """
+    height, width = accuracies.shape
+    figure = Figure(figsize=(0.75 * width + 2.6, 0.55 * height + 1.7), layout="constrained")
+    ax = figure.subplots()
+    best = accuracies.max()
+    # The colours are for the hundredths that matter; whatever is farther off stays white.
+    lowest = best - _TUNING_RANGE
+    picture = ax.imshow(accuracies, cmap=_COLOURS, vmin=lowest, vmax=best, aspect="auto")
+    for (row, column), accuracy in np.ndenumerate(accuracies):
+        colour = "white" if accuracy > best - _TUNING_RANGE / 2 else "black"
+        ax.text(column, row, f"{accuracy:.3f}", ha="center", va="center", color=colour, fontsize=9)
+    row, column = np.unravel_index(np.argmax(accuracies), accuracies.shape)
+    ax.add_patch(
+        Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=_WRONG, linewidth=2.5)
+    )
+    ax.set(
+        xticks=range(width),
+        yticks=range(height),
+        xticklabels=[str(value) for value in columns[1]],
+        yticklabels=[str(value) for value in rows[1]],
+        xlabel=columns[0],
+        ylabel=rows[0],
+    )
+    figure.suptitle(title, fontsize=12)
+    figure.colorbar(picture, ax=ax, extend="min", label="cross-validated accuracy")
     return figure
 
 

@@ -76,10 +76,14 @@ def _features(hyperparameters: Hyperparameters, image: Image) -> BaseEstimator |
             return "passthrough"
         case "unit":
             return UnitPixels(pixel_max=image.pixel_max)
+        case "binary":
+            from sklearn.preprocessing import Binarizer
+
+            return Binarizer(threshold=0)
 
 
 def _classifier(hyperparameters: Hyperparameters, seed: int) -> BaseEstimator:
-    chosen = hyperparameters.model_dump(exclude={"features"})
+    chosen = hyperparameters.model_dump(exclude={"features", "kind"})
     # Each run trains one kind; importing the other two would cost it a second.
     match hyperparameters:
         case SupportVectorClassifier():

@@ -1,10 +1,17 @@
 """The typed model of ``params.yaml``: every key, its type, its range and its allowed values."""
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from handwriting.errors import InputError
@@ -15,6 +22,10 @@ Location = Annotated[str, Field(min_length=1)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 PositiveInt = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Folds = Annotated[int, Field(ge=2, le=20)]
+# Plain text for one field of a table.
+Words = Annotated[str, Field(pattern=r"^[ -~]+$")]
 # A whole number counts rows; a number between 0 and 1 is a share of them.
 CountOrFraction = PositiveInt | Fraction
 
@@ -114,7 +125,7 @@ class RandomSplit(_Section):
 
     method: Literal["random"]
     test: CountOrFraction
-    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    seed: Seed
 
 
 class GroupedSplit(_Section):
@@ -122,7 +133,7 @@ class GroupedSplit(_Section):
 
     method: Literal["grouped"]
     test: CountOrFraction
-    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    seed: Seed
 
 
 Split = Annotated[OrderedSplit | RandomSplit | GroupedSplit, Field(discriminator="method")]
@@ -138,7 +149,7 @@ class Dataset(_Section):
 
 # --- models --------------------------------------------------------------------------------------
 
-Features = Literal["raw", "unit"]
+Features = Literal["raw", "unit", "binary"]
 
 
 class _Model(_Section):
@@ -218,6 +229,176 @@ Model = Annotated[
 ]
 
 
+_HYPERPARAMETERS: dict[str, type[Hyperparameters]] = {
+    "svc": SupportVectorClassifier,
+    "tree": DecisionTree,
+    "forest": RandomForest,
+}
+
+
+# --- tuning and learning curves ------------------------------------------------------------------
+
+# The values to try for each hyperparameter; two at least, which are the sides of the heat map. Which
+# names and values a grid may hold, the model's own hyperparameters say.
+Grid = Annotated[dict[str, Annotated[list[Any], Field(min_length=1)]], Field(min_length=2)]
+
+
+class Tune(_Section):
+    """The search for hyperparameters by cross-validation inside the training images.
+
+    Attributes
+    ----------
+    folds
+        Parts into which the images are divided; writers stay whole where they are known.
+    rows
+        For each dataset, how many of the first training images are used, at most.
+    grids
+        For each model and dataset, the values to try; what a grid does not name keeps
+        scikit-learn's default.
+    """
+
+    folds: Folds
+    rows: dict[Name, PositiveInt]
+    grids: dict[Name, dict[Name, Grid]]
+
+
+class Curve(_Section):
+    """Accuracy against the number of images to learn from, by cross-validation.
+
+    Attributes
+    ----------
+    folds
+        As in `Tune`.
+    rows
+        For each dataset, how many of the first training images are used, at most.
+    sizes
+        For each dataset, how many images to learn from, rising; those that the folds of the
+        training images cannot fill are left out.
+    """
+
+    folds: Folds
+    rows: dict[Name, PositiveInt]
+    sizes: dict[Name, Annotated[list[PositiveInt], Field(min_length=1)]]
+
+
+# --- published claims ----------------------------------------------------------------------------
+
+# The first row and the last, both included, counted from 0.
+RowRange = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2, max_length=2)]
+
+
+class RowsSplit(_Section):
+    """Train on one range of rows and test on another."""
+
+    method: Literal["rows"]
+    train: RowRange
+    test: RowRange
+
+
+class ShuffledSplit(_Section):
+    """scikit-learn's `train_test_split` as it is, given `train` or `test` (a count or a fraction)."""
+
+    method: Literal["shuffled"]
+    train: CountOrFraction | None = None
+    test: CountOrFraction | None = None
+    seed: Seed
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.train is None) == (self.test is None):
+            raise PydanticCustomError("one_of_two", "Input should name one of train and test")
+        return self
+
+
+class FoldsSplit(_Section):
+    """Cross-validation over all rows, in their order or, given a `seed`, shuffled."""
+
+    method: Literal["folds"]
+    folds: Folds
+    seed: Seed | None = None
+
+
+class ClaimedSvc(SupportVectorClassifier):
+    """A support vector classifier with the parameters that were published."""
+
+    kind: Literal["svc"]
+    features: Literal["raw", "binary"]
+
+
+class ClaimedTree(DecisionTree):
+    """A decision tree with the parameters that were published."""
+
+    kind: Literal["tree"]
+    features: Literal["raw", "binary"]
+
+
+class ClaimedForest(RandomForest):
+    """A random forest with the parameters that were published."""
+
+    kind: Literal["forest"]
+    features: Literal["raw", "binary"]
+
+
+class Claim(_Section):
+    """A published result and how it was got.
+
+    Attributes
+    ----------
+    name
+        Its row in the table.
+    dataset
+        A key of `datasets`.
+    rows
+        How many rows of the dataset's table were used, from the first; None for all.
+    split
+        Which of them trained and which tested.
+    model
+        Kind, features and hyperparameters; what is not named has scikit-learn's default.
+    seeds
+        How many seeds to replay with, 0, 1, …; trees and forests depend on them.
+    said
+        What was claimed, in a few words.
+    where
+        Who claimed it, in a few words.
+    accuracy
+        The accuracy that was claimed; None where no number was given.
+    below
+        What the accuracy was said to be below, where only that was said.
+    predictions
+        The digits that were predicted, where they were printed.
+    """
+
+    name: Name
+    dataset: Name
+    rows: PositiveInt | None = None
+    split: Annotated[RowsSplit | ShuffledSplit | FoldsSplit, Field(discriminator="method")]
+    model: Annotated[ClaimedSvc | ClaimedTree | ClaimedForest, Field(discriminator="kind")]
+    seeds: Annotated[int, Field(ge=1, le=1000)] = 1
+    said: Words
+    where: Words
+    accuracy: Annotated[float, Field(ge=0, le=1)] | None = None
+    below: Fraction | None = None
+    predictions: list[Annotated[int, Field(ge=0, le=9)]] | None = None
+
+
+class Verdict(_Section):
+    """The test of the statement that digits are predicted right so often.
+
+    Attributes
+    ----------
+    accuracy
+        What is stated.
+    power
+        Probability with which a test set should tell a model's accuracy from `accuracy`.
+    resamples
+        How many times the writers are drawn anew for the interval over writers.
+    """
+
+    accuracy: Fraction
+    power: Annotated[float, Field(ge=0.5, lt=1)]
+    resamples: Annotated[int, Field(ge=100, le=100_000)]
+
+
 # --- the whole file ------------------------------------------------------------------------------
 
 
@@ -246,11 +427,15 @@ class Evaluate(_Section):
 class Params(_Section):
     """The whole of ``params.yaml``."""
 
-    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    seed: Seed
     datasets: Annotated[dict[Name, Dataset], Field(min_length=1)]
     models: Annotated[dict[Name, Model], Field(min_length=1)]
     describe: Describe
     evaluate: Evaluate
+    tune: Tune
+    curve: Curve
+    verdict: Verdict
+    claims: list[Claim]
 
     def dataset(self, name: str) -> Dataset:
         """Return a dataset's section; `InputError` when there is none of that name."""
@@ -264,6 +449,18 @@ class Params(_Section):
         if model not in self.models:
             raise InputError(f"model {model!r} is unknown; allowed: {', '.join(self.models)}")
         return self.models[model].datasets[dataset]
+
+    def grid(self, model: str, dataset: str) -> tuple[Hyperparameters, dict[str, list[Any]]]:
+        """Return a first candidate and the values to try in it; `InputError` as above."""
+        self.dataset(dataset)
+        if model not in self.models:
+            raise InputError(f"model {model!r} is unknown; allowed: {', '.join(self.models)}")
+        grid = self.tune.grids[model][dataset]
+        values = {name: grid[name] for name in grid}
+        first = {name: tried[0] for name, tried in values.items()}
+        features = self.models[model].datasets[dataset].features
+        kind = _HYPERPARAMETERS[self.models[model].kind]
+        return kind(features=features, **first), values
 
 
 def parse(content: Any, file: str) -> Params:
@@ -292,7 +489,14 @@ def parse(content: Any, file: str) -> Params:
 
 
 def _mismatches(params: Params) -> Iterator[str]:
-    """Say where models and datasets do not name each other."""
+    """Say where the sections do not fit each other."""
+    yield from _models_without_datasets(params)
+    yield from _faulty_tuning(params)
+    yield from _faulty_curves(params)
+    yield from _faulty_claims(params)
+
+
+def _models_without_datasets(params: Params) -> Iterator[str]:
     allowed = ", ".join(params.datasets)
     for name, model in params.models.items():
         for dataset in model.datasets:
@@ -304,6 +508,81 @@ def _mismatches(params: Params) -> Iterator[str]:
                     f"models.{name}.{dataset}: missing; every model needs an entry for each "
                     f"dataset ({allowed})"
                 )
+
+
+def _keys(path: str, found: Iterable[str], wanted: Iterable[str], what: str) -> Iterator[str]:
+    """Say which keys of a section are unknown and which are missing."""
+    wanted = list(wanted)
+    for key in found:
+        if key not in wanted:
+            yield f"{path}.{key}: unknown key; allowed: {', '.join(wanted)}"
+    for key in wanted:
+        if key not in found:
+            yield f"{path}.{key}: missing; must have an entry for each {what}"
+
+
+def _faulty_tuning(params: Params) -> Iterator[str]:
+    tune = params.tune
+    yield from _keys("tune.rows", tune.rows, params.datasets, "dataset")
+    yield from _keys("tune.grids", tune.grids, params.models, "model")
+    for dataset, rows in tune.rows.items():
+        if rows < tune.folds:
+            yield f"tune.rows.{dataset}: {rows}; must be at least tune.folds, {tune.folds}"
+    for model, grids in tune.grids.items():
+        yield from _keys(f"tune.grids.{model}", grids, params.datasets, "dataset")
+        for dataset, grid in grids.items():
+            if model in params.models and dataset in params.datasets:
+                kind = _HYPERPARAMETERS[params.models[model].kind]
+                yield from _faulty_grid(f"tune.grids.{model}.{dataset}", grid, kind)
+
+
+def _faulty_grid(path: str, grid: Grid, kind: type[Hyperparameters]) -> Iterator[str]:
+    """Hold a grid against the hyperparameters that a kind of model has."""
+    fields = {name: field for name, field in kind.model_fields.items() if name != "features"}
+    for name, values in grid.items():
+        if name not in fields:
+            yield f"{path}.{name}: unknown key; allowed: {', '.join(fields)}"
+            continue
+        allowed = TypeAdapter(
+            Annotated[fields[name].annotation, fields[name]],  # type: ignore[name-defined]
+            config=ConfigDict(strict=True, allow_inf_nan=False),
+        )
+        for position, value in enumerate(values):
+            try:
+                allowed.validate_python(value)
+            except ValidationError as error:
+                found = [_wording(detail) for detail in error.errors(include_url=False)]
+                bounds = ", or ".join(dict.fromkeys(wanted for _, wanted in found))
+                yield f"{path}.{name}[{position}]: {found[0][0]}{bounds}"
+    for name, field in fields.items():
+        if field.is_required() and name not in grid:
+            yield f"{path}.{name}: missing; a {kind.__name__} has no default for it"
+
+
+def _faulty_curves(params: Params) -> Iterator[str]:
+    curve = params.curve
+    yield from _keys("curve.rows", curve.rows, params.datasets, "dataset")
+    yield from _keys("curve.sizes", curve.sizes, params.datasets, "dataset")
+    for dataset, sizes in curve.sizes.items():
+        if sizes != sorted(set(sizes)):
+            yield f"curve.sizes.{dataset}: {sizes}; must rise from each number to the next"
+
+
+def _faulty_claims(params: Params) -> Iterator[str]:
+    names: set[str] = set()
+    for position, claim in enumerate(params.claims):
+        path = f"claims[{position}]"
+        if claim.name in names:
+            yield f"{path}.name: {claim.name!r}; must differ from the names of the other claims"
+        names.add(claim.name)
+        if claim.dataset not in params.datasets:
+            yield f"{path}.dataset: {claim.dataset!r}; allowed: {', '.join(params.datasets)}"
+        if claim.accuracy is not None and claim.below is not None:
+            yield f"{path}.below: {claim.below}; must not stand beside accuracy"
+        if isinstance(claim.split, RowsSplit):
+            for part, (first, last) in (("train", claim.split.train), ("test", claim.split.test)):
+                if first > last:
+                    yield f"{path}.split.{part}: [{first}, {last}]; must be the first row and the last"
 
 
 def _faults(error: ValidationError, content: Any, file: str) -> list[str]:

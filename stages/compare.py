@@ -1,14 +1,13 @@
 """compare@dataset: the models of a dataset side by side, on the same test images."""
 
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from handwriting import scoring
 from handwriting.errors import InputError
-from stages import parameters, paths
+from stages import parameters, paths, predictions
 from stages.command import run
 from stages.outputs import write_csv, write_json
 
@@ -18,10 +17,10 @@ def main(dataset: str) -> None:
     confidence = parameters.load().evaluate.confidence
     # Every table in the folder, which is this stage's dep: a model that is gone from params.yaml
     # stays in the comparison until its table is deleted.
-    tables = {path.stem: _read(path) for path in paths.all_predictions(dataset)}
+    tables = {path.stem: predictions.read(path) for path in paths.all_predictions(dataset)}
     write_csv(
         ("model", "accuracy", "low", "high", "images", "mistakes"),
-        [_accuracy(name, predictions, confidence) for name, predictions in tables.items()],
+        [_accuracy(name, table, confidence) for name, table in tables.items()],
         paths.plots(dataset) / "comparison.csv",
     )
     metrics: dict[str, float] = {}
@@ -30,18 +29,10 @@ def main(dataset: str) -> None:
     write_json(metrics, paths.metrics(dataset, "comparison"))
 
 
-def _read(path: Path) -> npt.NDArray[np.int64]:
-    """Read a table of predictions, shape (n, 3): index, actual, predicted."""
-    try:
-        return np.loadtxt(path, delimiter=",", skiprows=1, dtype=np.int64, ndmin=2)
-    except ValueError as error:
-        raise InputError(f"{path}: not a table of predictions ({error})") from None
-
-
 def _accuracy(
-    name: str, predictions: npt.NDArray[np.int64], confidence: float
+    name: str, table: npt.NDArray[np.int64], confidence: float
 ) -> tuple[str, float, float, float, int, int]:
-    _, actual, predicted = predictions.T
+    _, actual, predicted = table.T
     accuracy = scoring.accuracy(actual, predicted, confidence)
     mistakes = int(np.sum(actual != predicted))
     return name, accuracy.value, accuracy.low, accuracy.high, len(actual), mistakes

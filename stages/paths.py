@@ -48,3 +48,13 @@ def predictions(dataset: str, name: str) -> Path:
 def all_predictions(dataset: str) -> list[Path]:
     """The predictions of every model that was evaluated on a dataset, by name."""
     return sorted(Path("plots", dataset, "predictions").glob("*.csv"))
+
+
+def claims_metrics() -> Path:
+    """Metrics of the published claims."""
+    return Path("metrics/claims.json")
+
+
+def claims_table() -> Path:
+    """The published claims, one a row."""
+    return Path("plots/claims.csv")
