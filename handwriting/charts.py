@@ -32,7 +32,7 @@ def save(figure: Figure, path: Path) -> None:
 
 def sample_sheet(digits: Digits, image: Image, samples_per_digit: int) -> Figure:
     """Draw the first images of each digit, a row for each digit."""
-    figure = Figure(figsize=(0.62 * samples_per_digit + 0.5, 0.62 * 10 + 0.6), layout="constrained")
+    figure = Figure(figsize=(0.5 * samples_per_digit + 0.4, 0.5 * 10 + 0.6), layout="constrained")
     axes = figure.subplots(10, samples_per_digit, squeeze=False)
     for digit, row in enumerate(axes):
         positions = np.flatnonzero(digits.labels == digit)[:samples_per_digit]
@@ -106,7 +106,9 @@ def confusion_matrix(
         title=title,
     )
     label = "mistakes: share of the actual digit's images"
-    figure.colorbar(picture, ax=ax, shrink=0.8, label=label, format=PercentFormatter(1, symbol=" %"))
+    figure.colorbar(
+        picture, ax=ax, shrink=0.8, label=label, format=PercentFormatter(1, symbol=" %")
+    )
     return figure
 
 
@@ -118,13 +120,13 @@ def weighted_images(
     title: str,
 ) -> Figure:
     """Draw training images with their weights, a row for each digit."""
-    figure = Figure(figsize=(0.78 * per_digit + 0.5, 0.92 * 10 + 0.7), layout="constrained")
+    figure = Figure(figsize=(0.62 * per_digit + 0.4, 0.76 * 10 + 0.7), layout="constrained")
     axes = figure.subplots(10, per_digit, squeeze=False)
     for digit, row in enumerate(axes):
         positions = np.flatnonzero(chosen.labels == digit)
         for position, ax in zip(positions, row, strict=False):
             _draw(ax, chosen.pixels[position], image)
-            ax.set_title(f"{weights[position]:.2g}", fontsize=9, pad=2)
+            ax.set_title(f"{weights[position]:.2g}", fontsize=8, pad=2)
         for ax in row[len(positions) :]:
             ax.set_frame_on(False)
         _label_row(row, digit)
@@ -151,18 +153,18 @@ def pixel_importances(
     name
         Whose importances these are.
     """
-    figure = Figure(figsize=(8.4, 4.3), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    figure = Figure(figsize=(5.4, 8.3), layout="constrained")
+    upper, lower = figure.subplots(2, 1)
     shape = (image.height, image.width)
-    picture = left.imshow(importances.reshape(shape), cmap=_COLOURS, vmin=0)
-    left.set_title("which pixels it asks", fontsize=11)
-    figure.colorbar(picture, ax=left, shrink=0.8, format=PercentFormatter(1, symbol=" %")).set_label(
-        "share of all that is gained by asking"
-    )
-    picture = right.imshow(mean.reshape(shape), cmap=_INK, vmin=0, vmax=image.pixel_max)
-    right.set_title("where the training images have ink", fontsize=11)
-    figure.colorbar(picture, ax=right, shrink=0.8, label="mean of the pixel")
-    for ax in (left, right):
+    picture = upper.imshow(importances.reshape(shape), cmap=_COLOURS, vmin=0)
+    upper.set_title("which pixels it asks", fontsize=11)
+    figure.colorbar(
+        picture, ax=upper, shrink=0.8, format=PercentFormatter(1, symbol=" %")
+    ).set_label("share of all that is gained by asking")
+    picture = lower.imshow(mean.reshape(shape), cmap=_INK, vmin=0, vmax=image.pixel_max)
+    lower.set_title("where the training images have ink", fontsize=11)
+    figure.colorbar(picture, ax=lower, shrink=0.8, label="mean of the pixel")
+    for ax in (upper, lower):
         _hide_axes(ax)
     figure.suptitle(f"{name}: which pixels matter", fontsize=12)
     return figure

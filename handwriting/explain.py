@@ -3,27 +3,34 @@
 import numpy as np
 import numpy.typing as npt
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import Binarizer
 
+from handwriting.features import UnitPixels
 from handwriting.images import Digits, UInt8Array
+from handwriting.svm import SVC
 
 Floats = npt.NDArray[np.float64]
 
 
 def has_support_vectors(model: Pipeline) -> bool:
     """Tell whether a model's borders rest on training images."""
-    return hasattr(model[-1], "dual_coef_")
+    return isinstance(model[-1], SVC)
 
 
-def pixel_importances(model: Pipeline, pixels: int) -> Floats | None:
+def sees_pixels(model: Pipeline) -> bool:
+    """Tell whether each feature of a model is one pixel, whatever its scale."""
+    return isinstance(model["features"], str | UnitPixels | Binarizer)
+
+
+def pixel_importances(model: Pipeline) -> Floats:
     """Share of each pixel in what a tree, or a forest's trees on average, gain by asking.
 
     Returns
     -------
-    ndarray or None
-        float64, shape (pixels,), sum 1; None when the model's features are not pixels, one each.
+    ndarray
+        float64, shape (height · width,), sum 1, for a model that `sees_pixels`.
     """
-    importances = np.asarray(model[-1].feature_importances_, dtype=np.float64)
-    return importances if len(importances) == pixels else None
+    return np.asarray(model[-1].feature_importances_, dtype=np.float64)
 
 
 def heaviest_support(

@@ -43,9 +43,11 @@ def _support(
 
 
 def _pixels(classifier: Pipeline, train: Digits, image: Image, name: str) -> Figure:
-    importances = explain.pixel_importances(classifier, image.pixels)
-    if importances is None:
+    if not explain.sees_pixels(classifier):
         return charts.note(f"{name}: its features are not pixels, so no picture can show them")
+    importances = explain.pixel_importances(classifier)
+    if len(importances) != image.pixels:
+        raise InputError(f"{name}: trained on images of another size; run `dvc repro`")
     return charts.pixel_importances(importances, explain.mean_image(train), image, name)
 
 

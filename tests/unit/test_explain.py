@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 
 from handwriting import explain, sources
 from handwriting.images import Digits
@@ -27,15 +28,19 @@ def test_the_heaviest_are_the_support_vectors_with_the_largest_coefficients(
         np.testing.assert_allclose(sizes[positions[digits.labels[positions] == digit]], largest)
 
 
-def test_importances_are_one_for_each_pixel_or_none(digits: Digits) -> None:
+def test_importances_are_one_for_each_pixel(digits: Digits) -> None:
     forest = RandomForestClassifier(n_estimators=5, random_state=0)
-    model = make_pipeline(forest).fit(digits.pixels, digits.labels)
-    importances = explain.pixel_importances(model, 64)
-    assert importances is not None
+    model = Pipeline([("features", "passthrough"), ("classifier", forest)])
+    importances = explain.pixel_importances(model.fit(digits.pixels, digits.labels))
+    assert explain.sees_pixels(model)
     assert importances.sum() == pytest.approx(1)
     assert not importances[digits.pixels.max(axis=0) == 0].any()
-    assert explain.pixel_importances(model, 784) is None
     assert not explain.has_support_vectors(model)
+
+
+def test_features_that_mix_pixels_are_not_pixels() -> None:
+    model = Pipeline([("features", PCA()), ("classifier", RandomForestClassifier())])
+    assert not explain.sees_pixels(model)
 
 
 def test_the_mean_image_is_the_mean_of_each_pixel(digits: Digits) -> None:
