@@ -58,6 +58,7 @@ def render(template: str, content: Mapping[str, object]) -> str:
         "percent": _percent,
         "span": _span,
         "chance": _chance,
+        "plain": _plain,
     }
     return environment.from_string(template).render(content)
 
@@ -80,3 +81,8 @@ def _span(low: float, high: float, digits: int = 2) -> str:
 def _chance(p_value: float) -> str:
     """A probability, to two digits; below one in ten thousand its size says nothing."""
     return "less than 0.0001" if p_value < 0.0001 else f"{p_value:.2g}"
+
+
+def _plain(value: object) -> str:
+    """A parameter's value as one would type it: 5.0 as 5."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
