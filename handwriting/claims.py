@@ -97,7 +97,8 @@ def same_predictions(claim: Claim, predicted: Labels) -> int | None:
     """Count the predictions that are those printed; None where none were."""
     if claim.predictions is None:
         return None
-    return sum(a == b for a, b in zip(claim.predictions, predicted.tolist(), strict=False))
+    pairs = zip(claim.predictions, predicted.tolist(), strict=False)
+    return sum(int(printed == found) for printed, found in pairs)
 
 
 def _first_rows(claim: Claim, digits: Digits) -> Digits:

@@ -8,7 +8,6 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    TypeAdapter,
     ValidationError,
     model_validator,
 )
@@ -238,8 +237,8 @@ _HYPERPARAMETERS: dict[str, type[Hyperparameters]] = {
 
 # --- tuning and learning curves ------------------------------------------------------------------
 
-# The values to try for each hyperparameter; two at least, which are the sides of the heat map. Which
-# names and values a grid may hold, the model's own hyperparameters say.
+# The values to try for each hyperparameter; two at least, which are the sides of the heat map.
+# Which names and values a grid may hold, the model's own hyperparameters say.
 Grid = Annotated[dict[str, Annotated[list[Any], Field(min_length=1)]], Field(min_length=2)]
 
 
@@ -249,7 +248,8 @@ class Tune(_Section):
     Attributes
     ----------
     folds
-        Parts into which the images are divided; writers stay whole where they are known.
+        For each dataset, into how many parts its images are divided; writers stay whole where
+        they are known.
     rows
         For each dataset, how many of the first training images are used, at most.
     grids
@@ -257,7 +257,7 @@ class Tune(_Section):
         scikit-learn's default.
     """
 
-    folds: Folds
+    folds: dict[Name, Folds]
     rows: dict[Name, PositiveInt]
     grids: dict[Name, dict[Name, Grid]]
 
@@ -276,7 +276,7 @@ class Curve(_Section):
         training images cannot fill are left out.
     """
 
-    folds: Folds
+    folds: dict[Name, Folds]
     rows: dict[Name, PositiveInt]
     sizes: dict[Name, Annotated[list[PositiveInt], Field(min_length=1)]]
 
@@ -296,7 +296,7 @@ class RowsSplit(_Section):
 
 
 class ShuffledSplit(_Section):
-    """scikit-learn's `train_test_split` as it is, given `train` or `test` (a count or a fraction)."""
+    """scikit-learn's `train_test_split` with `train` or `test`, a count or a fraction."""
 
     method: Literal["shuffled"]
     train: CountOrFraction | None = None
@@ -530,11 +530,9 @@ def _keys(path: str, found: Iterable[str], wanted: Iterable[str], what: str) -> 
 
 def _faulty_tuning(params: Params) -> Iterator[str]:
     tune = params.tune
+    yield from _keys("tune.folds", tune.folds, params.datasets, "dataset")
     yield from _keys("tune.rows", tune.rows, params.datasets, "dataset")
     yield from _keys("tune.grids", tune.grids, params.models, "model")
-    for dataset, rows in tune.rows.items():
-        if rows < tune.folds:
-            yield f"tune.rows.{dataset}: {rows}; must be at least tune.folds, {tune.folds}"
     for model, grids in tune.grids.items():
         yield from _keys(f"tune.grids.{model}", grids, params.datasets, "dataset")
         for dataset, grid in grids.items():
@@ -550,15 +548,9 @@ def _faulty_grid(path: str, grid: Grid, kind: type[Hyperparameters]) -> Iterator
         if name not in fields:
             yield f"{path}.{name}: unknown key; allowed: {', '.join(fields)}"
             continue
-        allowed = TypeAdapter(
-            Annotated[fields[name].annotation, fields[name]],  # type: ignore[name-defined]
-            config=ConfigDict(strict=True, allow_inf_nan=False),
-        )
         for position, value in enumerate(values):
-            try:
-                allowed.validate_python(value)
-            except ValidationError as error:
-                found = [_wording(detail) for detail in error.errors(include_url=False)]
+            found = [_wording(detail) for detail in _errors_of(kind, name, value)]
+            if found:
                 bounds = ", or ".join(dict.fromkeys(wanted for _, wanted in found))
                 yield f"{path}.{name}[{position}]: {found[0][0]}{bounds}"
     for name, field in fields.items():
@@ -566,8 +558,18 @@ def _faulty_grid(path: str, grid: Grid, kind: type[Hyperparameters]) -> Iterator
             yield f"{path}.{name}: missing; a {kind.__name__} has no default for it"
 
 
+def _errors_of(kind: type[Hyperparameters], name: str, value: Any) -> list[ErrorDetails]:
+    """Ask a kind of model what is wrong with one value, whatever else it has not been given."""
+    try:
+        kind.model_validate({name: value})
+    except ValidationError as error:
+        return [detail for detail in error.errors(include_url=False) if detail["loc"][0] == name]
+    return []
+
+
 def _faulty_curves(params: Params) -> Iterator[str]:
     curve = params.curve
+    yield from _keys("curve.folds", curve.folds, params.datasets, "dataset")
     yield from _keys("curve.rows", curve.rows, params.datasets, "dataset")
     yield from _keys("curve.sizes", curve.sizes, params.datasets, "dataset")
     for dataset, sizes in curve.sizes.items():
@@ -589,7 +591,7 @@ def _faulty_claims(params: Params) -> Iterator[str]:
         if isinstance(claim.split, RowsSplit):
             for part, (first, last) in (("train", claim.split.train), ("test", claim.split.test)):
                 if first > last:
-                    yield f"{path}.split.{part}: [{first}, {last}]; must be the first row and the last"
+                    yield f"{path}.split.{part}: [{first}, {last}]; must rise, first row and last"
 
 
 def _faults(error: ValidationError, content: Any, file: str) -> list[str]:
@@ -642,7 +644,8 @@ def _wording(detail: ErrorDetails) -> tuple[str, str]:
         case "list_type":
             allowed = "be a list"
         case "too_short":
-            allowed = "not be empty"
+            least = detail["ctx"]["min_length"]
+            allowed = "not be empty" if least == 1 else f"have at least {least} entries"
         case _:
             allowed = re.sub(r"^\w+ should ", "", detail["msg"])
     value = repr(detail["input"])

@@ -18,10 +18,10 @@ def main(dataset: str, model: str) -> None:
     classifier = models.build(hyperparameters, params.dataset(dataset).image, params.seed)
     sizes = params.curve.sizes[dataset]
     try:
-        parts = validation.folds(train, params.curve.folds)
+        parts = validation.folds(train, params.curve.folds[dataset])
         points = validation.curve(classifier, sizes, train, parts, params.seed)
     except InputError as error:
-        raise InputError(f"{paths.PARAMS}: curve.{error} in {dataset}") from None
+        raise InputError(f"{paths.PARAMS}: curve of {dataset}: {error}") from None
     write_csv(
         ("images", "accuracy", "least", "most"),
         [(point.images, point.accuracy, point.least, point.most) for point in points],

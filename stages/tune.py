@@ -16,9 +16,9 @@ def main(dataset: str, model: str) -> None:
     train = images.load(paths.train(dataset))
     train = train.take(np.arange(min(params.tune.rows[dataset], len(train))))
     try:
-        parts = validation.folds(train, params.tune.folds)
+        parts = validation.folds(train, params.tune.folds[dataset])
     except InputError as error:
-        raise InputError(f"{paths.PARAMS}: tune.{error} in {dataset}") from None
+        raise InputError(f"{paths.PARAMS}: tune of {dataset}: {error}") from None
     classifier = models.build(first, params.dataset(dataset).image, params.seed)
     candidates = validation.search(classifier, grid, train, parts)
 

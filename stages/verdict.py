@@ -1,4 +1,4 @@
-"""verdict@dataset: is it true of each model that it predicts digits right so often?"""
+"""verdict@dataset: whether each model predicts digits right as often as is stated."""
 
 from pathlib import Path
 

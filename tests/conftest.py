@@ -128,6 +128,10 @@ def _small(tmp_path_factory: pytest.TempPathFactory, mnist: Digits) -> Repositor
         params["datasets"]["mnist"]["split"]["train"] = 800
         for dataset in params["datasets"]:
             params["models"]["forest"][dataset]["n_estimators"] = 10
+            params["tune"]["grids"]["forest"][dataset]["n_estimators"] = [10]
+            params["tune"]["grids"]["svc"][dataset] = {"C": [1, 10], "gamma": [0.001, 0.02]}
+        params["claims"] = [claim for claim in params["claims"] if claim["dataset"] == "digits"]
+        params["verdict"]["resamples"] = 200
 
     repository.edit_params(shrink)
     repository.succeed("dvc", "repro", "--quiet")

@@ -18,6 +18,7 @@ from tests.imports import imported_files
 GRAPH = YAML(typ="safe").load(PROJECT / "dvc.yaml")
 PARAMS = YAML(typ="safe").load(PROJECT / "params.yaml")
 STAGES = list(GRAPH["stages"])
+FITTING = ("train", "tune", "curve")
 
 
 def definition(stage: str) -> dict[str, Any]:
@@ -123,7 +124,7 @@ def test_params_name_exactly_the_keys_that_a_stage_reads(
         words = [fill(word, dataset, model) for word in definition(stage)["cmd"].split()[3:]]
         with monkeypatch.context() as patch:
             keys = read_keys(import_module(f"stages.{stage}").main, words, patch)
-        if stage == "train":
+        if stage in FITTING:
             # Read by the typed model, which chooses the hyperparameters' type by it.
             keys.add(f"models.{model}.kind")
         declared = {template: fill(template, dataset, model) for template in templates}
@@ -183,5 +184,6 @@ def test_metrics_plots_and_artifacts_name_every_model_of_every_dataset() -> None
         for source in block["y"]
     }
     for dataset, model in pairs:
-        assert f"plots/{dataset}/predictions/{model}.csv" in sources
+        assert f"plots/{dataset}/{model}/confusion.csv" in sources
+        assert f"plots/{dataset}/{model}/learning_curve.csv" in sources
         assert f"plots/{dataset}/{model}/mistakes.png" in GRAPH["plots"]

@@ -92,9 +92,7 @@ def visit(browser: Browser, file: Path, width: int = 1280, scripts: bool = True)
     context.on("request", lambda request: visit.requests.append(request.url))
     context.route(
         "**/*",
-        lambda route: (
-            route.continue_() if route.request.url.startswith("file:") else route.abort()
-        ),
+        lambda route: route.continue_() if route.request.url.startswith("file:") else route.abort(),
     )
     visit.page.goto(file.as_uri(), wait_until="load")
     visit.page.wait_for_load_state("networkidle")
@@ -178,7 +176,9 @@ def test_the_charts_page_draws_every_declared_plot_once_without_a_network(
         drawing = box.locator("svg")
         assert drawing.count() == 1, name
         assert drawing.bounding_box()["width"] > 200
-        assert drawing.locator("[role='graphics-symbol'] path, path[role='graphics-symbol']").count()
+        assert drawing.locator(
+            "[role='graphics-symbol'] path, path[role='graphics-symbol']"
+        ).count()
         assert drawing.get_attribute("aria-label")
     for name in PICTURES:
         box = page.locator(f"[id='{element_id(name)}']")

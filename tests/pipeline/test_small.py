@@ -36,7 +36,15 @@ def test_one_hyperparameter_reruns_its_model_and_the_comparison_and_nothing_else
     small: Repository,
 ) -> None:
     small.edit_params(forest_is_larger)
-    expected = {"train@mnist-forest", "evaluate@mnist-forest", "compare@mnist"}
+    expected = {
+        "train@mnist-forest",
+        "curve@mnist-forest",
+        "evaluate@mnist-forest",
+        "explain@mnist-forest",
+        "compare@mnist",
+        "verdict@mnist",
+        "report",
+    }
     assert small.stages_run_by("dvc", "repro") - expected == set()
     assert small.stages_run_by("dvc", "repro", "--force", "train@mnist-forest")
 
@@ -85,10 +93,12 @@ def test_experiments_change_a_number_and_show_what_came_of_it(small: Repository)
 
 def test_the_graph_has_a_stage_for_every_dataset_and_model(small: Repository) -> None:
     names = {line.split()[0] for line in small.succeed("dvc", "stage", "list").splitlines()}
-    per_model = {"train", "evaluate"}
-    expected = {
+    per_model = {"tune", "train", "curve", "evaluate", "explain"}
+    whole = {"claims", "report"}
+    expected = whole | {
         f"{stage}@{dataset}{suffix}"
         for stage in STAGES
+        if stage not in whole
         for dataset in DATASETS
         for suffix in ([f"-{model}" for model in MODELS] if stage in per_model else [""])
     }
@@ -99,6 +109,8 @@ def test_a_variant_of_a_kind_stands_beside_it(small: Repository) -> None:
     def add_stump(params: dict) -> None:
         tree = {"features": "raw", "max_depth": 2}
         params["models"]["stump"] = {"kind": "tree", "digits": tree, "mnist": tree}
+        grid = {"max_depth": [1, 2], "min_samples_leaf": [1]}
+        params["tune"]["grids"]["stump"] = {"digits": grid, "mnist": grid}
 
     small.edit_params(add_stump)
     small.succeed("dvc", "repro")
