@@ -94,7 +94,7 @@ def confusion_matrix(
         if count:
             share = shares[actual, predicted]
             dark = actual != predicted and share > 0.6 * most
-            style = {"ha": "center", "color": "white" if dark else "black"}
+            style: dict[str, Any] = {"ha": "center", "color": "white" if dark else "black"}
             ax.text(predicted, actual, f"{count:,}", va="bottom", fontsize=9.5, **style)
             percent = f"{100 * share:.1f} %"
             ax.text(predicted, actual + 0.06, percent, va="top", fontsize=7, **style)

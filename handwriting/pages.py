@@ -45,7 +45,7 @@ def script(source: str) -> Markup:
 
 
 def render(template: str, content: Mapping[str, object]) -> str:
-    """Fill a Jinja template; whatever is put into it is escaped, and what is missing is an error."""
+    """Fill a Jinja template; what is put into it is escaped, and what is missing is an error."""
     environment = Environment(
         autoescape=True,
         undefined=StrictUndefined,

@@ -75,7 +75,7 @@ def confusion(actual: Labels, predicted: Labels) -> npt.NDArray[np.int64]:
 
 
 def shares(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Divide a confusion matrix's counts by the images of each actual digit; 0 where it has none."""
+    """Divide a confusion matrix's counts by the images of each actual digit, or 0 by none."""
     images = counts.sum(axis=1, keepdims=True)
     return np.asarray(counts / np.maximum(images, 1), dtype=np.float64)
 

@@ -14,7 +14,7 @@ from stages.outputs import replacing
 def main() -> None:
     """Write the page with the Vega of the installed vl-convert."""
     template = paths.PLOTS_PAGE_TEMPLATE.read_text(encoding="utf-8")
-    vega = pages.script(vl_convert.javascript_bundle())
+    vega = pages.script(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
     with replacing(paths.PLOTS_PAGE) as path:
         path.write_text(pages.render(template, {"vega": vega}), encoding="utf-8", newline="\n")
 
