@@ -13,6 +13,8 @@ import requests
 from handwriting.errors import InputError
 
 RETRIES = 1
+# What pooch reports of each attempt would bury the one line that a passed-over mirror gets.
+pooch.get_logger().setLevel("WARNING")
 
 
 class _UnusableError(Exception):

@@ -114,7 +114,7 @@ def _zero_padding(content: bytes) -> bytes:
     array = np.load(io.BytesIO(content), allow_pickle=False)
     if array.dtype.names is None:
         return content
-    clean = np.zeros_like(array)
+    clean = np.zeros(array.shape, array.dtype)  # zeros_like clears the fields alone
     for field in array.dtype.names:
         clean[field] = array[field]
     target = io.BytesIO()

@@ -36,17 +36,20 @@ def test_one_hyperparameter_reruns_its_model_and_the_comparison_and_nothing_else
     small: Repository,
 ) -> None:
     small.edit_params(forest_is_larger)
-    expected = {
-        "train@mnist-forest",
-        "curve@mnist-forest",
-        "evaluate@mnist-forest",
-        "explain@mnist-forest",
-        "compare@mnist",
-        "verdict@mnist",
-        "report",
-    }
-    assert small.stages_run_by("dvc", "repro") - expected == set()
-    assert small.stages_run_by("dvc", "repro", "--force", "train@mnist-forest")
+    stages = ("train", "curve", "evaluate", "explain")
+    own = {*(f"{stage}@mnist-forest" for stage in stages), "report"}
+    # With other trees the predictions may still be the same, and then there is nothing to compare.
+    comparing = {"compare@mnist", "verdict@mnist"}
+    assert small.stages_run_by("dvc", "repro") in (own, own | comparing)
+
+
+def test_going_back_by_checkout_computes_nothing(small: Repository) -> None:
+    small.edit_params(forest_is_larger)
+    assert small.stages_run_by("dvc", "repro")
+    small.succeed("git", "checkout", "--quiet", ".")
+    small.succeed("dvc", "checkout")
+    assert small.stages_run_by("dvc", "repro") == set()
+    assert "up to date" in small.succeed("dvc", "status")
 
 
 def test_a_comment_in_params_reruns_nothing(small: Repository) -> None:

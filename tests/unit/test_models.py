@@ -107,6 +107,20 @@ def test_the_same_training_gives_the_same_bytes_in_another_process(
     assert (tmp_path / "here.skops").read_bytes() == (tmp_path / "there.skops").read_bytes()
 
 
+def test_the_unused_bytes_of_a_tree_are_zero_whatever_was_in_memory() -> None:
+    """In a large array, whose copies take memory that held something else before."""
+    dtype = np.dtype([("wide", np.int64), ("narrow", np.uint8)], align=True)
+    dirty = np.full(100_000 * dtype.itemsize, 255, dtype=np.uint8).view(dtype)
+    dirty["wide"], dirty["narrow"] = 7, 1
+    file = io.BytesIO()
+    np.save(file, dirty)
+    content = persistence._zero_padding(file.getvalue())
+    saved = np.load(io.BytesIO(content))
+    assert set(saved["wide"]) == {7}
+    raw = np.frombuffer(content[-dirty.nbytes :], dtype=np.uint8).reshape(-1, dtype.itemsize)
+    assert not raw[:, dtype.fields["narrow"][1] + 1 :].any()
+
+
 def test_an_archive_tells_no_time_and_no_address(digits: Digits, tmp_path: Path) -> None:
     persistence.save(fitted("forest", digits), tmp_path / "model.skops")
     with zipfile.ZipFile(tmp_path / "model.skops") as archive:
