@@ -14,19 +14,29 @@ ENVIRONMENT := .venv/python-$(VERSION)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench environment lock
+.PHONY: help run plots page test lint bench environment lock
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
-run: $(ENVIRONMENT) ## rebuild whatever is out of date, then show the metrics
+run: page ## rebuild whatever is out of date, then show the metrics
 	@python -m stages.parameters
 	@dvc repro --keep-going; status=$$?; \
 	echo; dvc metrics show; echo; \
-	echo "Pictures: plots/    Metrics: metrics/    Models: models/"; \
+	echo "Read: report.html    Pictures: plots/    Metrics: metrics/    Models: models/"; \
 	echo "Next: change a number in params.yaml, then: make run, dvc metrics diff, dvc plots diff"; \
 	echo "      (dvc is in .venv/bin; to type it as it stands here: source .venv/bin/activate)"; \
 	exit $$status
+
+plots: page ## write the page with all charts, dvc_plots/index.html, which needs no network
+	@dvc plots show
+
+# The page that `dvc plots show` and `dvc plots diff` fill, with Vega inside it; without it DVC's own.
+page: .dvc/plots_page.html
+	@dvc config --local plots.html_template plots_page.html
+
+.dvc/plots_page.html: $(ENVIRONMENT) stages/plots_page.py stages/plots_page.html.jinja handwriting/pages.py
+	@python -m stages.plots_page
 
 test: $(ENVIRONMENT) ## run every test, the whole pipeline on the real data among them
 	@python -m pytest

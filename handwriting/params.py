@@ -424,6 +424,12 @@ class Evaluate(_Section):
     mistakes: Annotated[int, Field(ge=1, le=100)]
 
 
+class Explain(_Section):
+    """The picture of what a support vector classifier leans on: how many images of each digit."""
+
+    images_per_digit: Annotated[int, Field(ge=1, le=20)]
+
+
 class Params(_Section):
     """The whole of ``params.yaml``."""
 
@@ -432,6 +438,7 @@ class Params(_Section):
     models: Annotated[dict[Name, Model], Field(min_length=1)]
     describe: Describe
     evaluate: Evaluate
+    explain: Explain
     tune: Tune
     curve: Curve
     verdict: Verdict

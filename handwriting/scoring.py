@@ -74,6 +74,12 @@ def confusion(actual: Labels, predicted: Labels) -> npt.NDArray[np.int64]:
     return np.asarray(confusion_matrix(actual, predicted, labels=DIGITS), dtype=np.int64)
 
 
+def shares(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Divide a confusion matrix's counts by the images of each actual digit, or 0 by none."""
+    images = counts.sum(axis=1, keepdims=True)
+    return np.asarray(counts / np.maximum(images, 1), dtype=np.float64)
+
+
 def report(actual: Labels, predicted: Labels) -> list[tuple[int, float, float, float, int]]:
     """For each digit: the digit, precision, recall, F1 score and number of images."""
     scores = classification_report(

@@ -38,9 +38,16 @@ def main(dataset: str, model: str) -> None:
         folder / "report.csv",
     )
     name = f"{model} on {dataset}"
+    counts = scoring.confusion(test.labels, predicted)
+    shares = scoring.shares(counts)
+    write_csv(
+        ("actual", "predicted", "images", "share"),
+        [(*cell, int(counts[cell]), float(shares[cell])) for cell in np.ndindex(counts.shape)],
+        folder / "confusion.csv",
+    )
     with replacing(folder / "confusion.png") as path:
-        counts = scoring.confusion(test.labels, predicted)
-        charts.save(charts.confusion_matrix(counts, f"{name}: test images by digit"), path)
+        wrong = f"{metrics['mistakes']:,} of {len(test):,} test images wrong"
+        charts.save(charts.confusion_matrix(counts, shares, f"{name}: {wrong}"), path)
     with replacing(folder / "predictions.png") as path:
         some = np.arange(min(settings.predictions, len(test)))
         title = f"{name}: predictions for the first {len(some)} test images"
@@ -84,7 +91,7 @@ def _draw_mistakes(
     margins = models.margins(classifier, test.pixels[wrong]) if len(wrong) else np.empty(0)
     # Of equally sure mistakes the first in the table come first.
     surest = np.argsort(-margins, kind="stable")[: settings.mistakes]
-    title = f"{name}: the {len(surest)} surest of {len(wrong)} mistakes, with their margin"
+    title = f"{name}: the {len(surest)} surest of {len(wrong):,} mistakes"
     figure = charts.mistake_grid(
         test.take(wrong[surest]), predicted[wrong[surest]], margins[surest], image, title
     )

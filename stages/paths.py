@@ -3,6 +3,11 @@
 from pathlib import Path
 
 PARAMS = Path("params.yaml")
+REPORT = Path("report.html")
+REPORT_TEMPLATE = Path("stages/report.html.jinja")
+# Beside DVC's configuration, which names it; made by `make plots`, not in git.
+PLOTS_PAGE = Path(".dvc/plots_page.html")
+PLOTS_PAGE_TEMPLATE = Path("stages/plots_page.html.jinja")
 
 
 def raw(dataset: str) -> Path:

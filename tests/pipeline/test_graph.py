@@ -184,5 +184,6 @@ def test_metrics_plots_and_artifacts_name_every_model_of_every_dataset() -> None
         for source in block["y"]
     }
     for dataset, model in pairs:
-        assert f"plots/{dataset}/predictions/{model}.csv" in sources
+        assert f"plots/{dataset}/{model}/confusion.csv" in sources
+        assert f"plots/{dataset}/{model}/learning_curve.csv" in sources
         assert f"plots/{dataset}/{model}/mistakes.png" in GRAPH["plots"]

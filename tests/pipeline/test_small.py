@@ -36,7 +36,8 @@ def test_one_hyperparameter_reruns_its_model_and_the_comparison_and_nothing_else
     small: Repository,
 ) -> None:
     small.edit_params(forest_is_larger)
-    own = {"train@mnist-forest", "curve@mnist-forest", "evaluate@mnist-forest"}
+    stages = ("train", "curve", "evaluate", "explain")
+    own = {*(f"{stage}@mnist-forest" for stage in stages), "report"}
     # With other trees the predictions may still be the same, and then there is nothing to compare.
     comparing = {"compare@mnist", "verdict@mnist"}
     assert small.stages_run_by("dvc", "repro") in (own, own | comparing)
@@ -95,11 +96,12 @@ def test_experiments_change_a_number_and_show_what_came_of_it(small: Repository)
 
 def test_the_graph_has_a_stage_for_every_dataset_and_model(small: Repository) -> None:
     names = {line.split()[0] for line in small.succeed("dvc", "stage", "list").splitlines()}
-    per_model = {"tune", "train", "curve", "evaluate"}
-    expected = {"claims"} | {
+    per_model = {"tune", "train", "curve", "evaluate", "explain"}
+    whole = {"claims", "report"}
+    expected = whole | {
         f"{stage}@{dataset}{suffix}"
         for stage in STAGES
-        if stage != "claims"
+        if stage not in whole
         for dataset in DATASETS
         for suffix in ([f"-{model}" for model in MODELS] if stage in per_model else [""])
     }

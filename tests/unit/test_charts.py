@@ -5,7 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from handwriting import charts, sources
+from handwriting import charts, scoring, sources
 from handwriting.images import Digits
 from handwriting.params import Image
 
@@ -42,18 +42,39 @@ def test_the_sample_sheet_shows_the_first_images_of_each_digit(digits: Digits) -
 
 def test_the_confusion_matrix_shows_every_count_that_is_not_zero() -> None:
     counts = np.diag(np.arange(1, 11))
-    counts[3, 8] = 77
-    shown = texts(charts.confusion_matrix(counts, "title"))
+    counts[3, 8] = 76
+    shown = texts(charts.confusion_matrix(counts, scoring.shares(counts), "title"))
     assert sorted(text for text in shown if text.isdigit()) == sorted(
-        [*map(str, range(1, 11)), "77"]
+        [*map(str, range(1, 11)), "76"]
     )
+    assert "95.0 %" in shown
+    assert "5.0 %" in shown
+
+
+def test_the_images_that_weigh_most_stand_in_their_digits_row(digits: Digits) -> None:
+    some = digits.take(np.array([7, 17, 2]))  # two sevens and a two
+    figure = charts.weighted_images(some, np.array([3.0, 2.0, 1.0]), IMAGE, 2, "title")
+    rows = np.array([ax.get_title() for ax in figure.axes]).reshape(10, 2)
+    assert rows[7].tolist() == ["3", "2"]
+    assert rows[2].tolist() == ["1", ""]
+
+
+def test_the_importances_of_pixels_are_drawn_as_an_image() -> None:
+    importances = np.zeros(64)
+    importances[19] = 1
+    figure = charts.pixel_importances(importances, np.full(64, 8.0), IMAGE, "name")
+    assert figure.axes[0].images[0].get_array()[2, 3] == 1
+
+
+def test_what_cannot_be_drawn_is_said_in_a_line() -> None:
+    assert charts.note("no pixels").texts[0].get_text() == "no pixels"
 
 
 def test_a_wrong_prediction_also_shows_the_actual_digit(digits: Digits) -> None:
     some = digits.take(np.arange(3))
     predicted = some.labels.copy()
     predicted[1] = 9
-    assert "9, is 1" in texts(charts.prediction_grid(some, predicted, IMAGE, "title"))
+    assert "said 9, is 1" in texts(charts.prediction_grid(some, predicted, IMAGE, "title"))
 
 
 def test_a_model_without_mistakes_has_an_empty_sheet(digits: Digits, tmp_path: Path) -> None:

@@ -88,3 +88,8 @@ def test_mcnemar_against_the_binomial_sum(first_only: int, second_only: int, bot
 
 def test_mcnemar_needs_a_difference_of_14_among_40() -> None:
     assert paired(27, 13, 5).p_value < 0.05 < paired(26, 14, 5).p_value
+
+
+def test_shares_are_of_each_actual_digits_images() -> None:
+    shares = scoring.shares(np.array([[3, 1], [0, 0]]))
+    np.testing.assert_array_equal(shares, [[0.75, 0.25], [0, 0]])

@@ -1,0 +1,318 @@
+"""The charts' page and the report, looked at in a real browser that has no network."""
+
+import csv
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+
+from tests.conftest import Repository
+from tests.pipeline.test_graph import GRAPH, PARAMS
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+)
+WIDTHS = (1280, 390)
+SECTIONS = (
+    "The question",
+    "The data",
+    "The models",
+    "What each parameter does",
+    "Results",
+    "Mistakes",
+    "Published claims",
+    "Verdict",
+    "How to reproduce it",
+)
+
+
+def declared() -> dict[str, dict[str, Any]]:
+    """The plots of dvc.yaml by their ids; a picture has no definition."""
+    plots: dict[str, dict[str, Any]] = {}
+    for plot in GRAPH["plots"]:
+        plots |= {plot: {}} if isinstance(plot, str) else plot
+    return plots
+
+
+PLOTS = declared()
+CHARTS = [name for name, definition in PLOTS.items() if definition]
+PICTURES = [name for name, definition in PLOTS.items() if not definition]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium; without it tests are skipped, but never where CI is set."""
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        message = f"no browser found: none of {', '.join(BROWSERS)}"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    with sync_playwright() as playwright:
+        browser = _launch(playwright, path)
+        yield browser
+        browser.close()
+
+
+def _launch(playwright: Playwright, path: str) -> Browser:
+    return playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
+
+
+@dataclass
+class Visit:
+    """A page that was opened, and what went wrong meanwhile."""
+
+    page: Page
+    errors: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def is_clean(self) -> bool:
+        """Tell that there was no error and that nothing was asked of any network."""
+        return (self.errors, self.requests) == ([], [])
+
+
+def visit(browser: Browser, file: Path, width: int = 1280, scripts: bool = True) -> Visit:
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, offline=True, java_script_enabled=scripts
+    )
+    visit = Visit(context.new_page())
+    visit.page.on("pageerror", lambda error: visit.errors.append(str(error)))
+    visit.page.on("console", lambda m: visit.errors.append(m.text) if m.type == "error" else None)
+    context.on("request", lambda request: visit.requests.append(request.url))
+    context.route(
+        "**/*",
+        lambda route: route.continue_() if route.request.url.startswith("file:") else route.abort(),
+    )
+    visit.page.goto(file.as_uri(), wait_until="load")
+    visit.requests = [url for url in visit.requests if not url.startswith(("file:", "data:"))]
+    return visit
+
+
+def scrolls_sideways(page: Page) -> bool:
+    root = "document.documentElement"
+    return bool(page.evaluate(f"{root}.scrollWidth > {root}.clientWidth"))
+
+
+def element_id(plot: str) -> str:
+    """What DVC makes of a plot's name."""
+    return plot.translate({ord(character): "_" for character in "!@#$%^&*()[]{};,<>?/:.|`~=_+ \\"})
+
+
+def install_page(repository: Repository) -> None:
+    """What `make page` does."""
+    repository.succeed("python", "-m", "stages.plots_page")
+    repository.succeed("dvc", "config", "--local", "plots.html_template", "plots_page.html")
+
+
+@pytest.fixture(scope="module")
+def built(_small: Repository, tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """The small pipeline with the page of its charts."""
+    root = tmp_path_factory.mktemp("pages") / "project"
+    shutil.copytree(_small.root, root, symlinks=True)
+    repository = Repository(root)
+    install_page(repository)
+    repository.succeed("dvc", "plots", "show")
+    return repository
+
+
+def charts(repository: Repository) -> Path:
+    return repository.root / "dvc_plots" / "index.html"
+
+
+def wait_for_charts(page: Page, number: int) -> None:
+    page.wait_for_function(f"document.querySelectorAll('.vega-embed svg').length >= {number}")
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_every_declared_plot_exists_with_the_columns_it_declares(
+    plot: str, built: Repository
+) -> None:
+    definition = PLOTS[plot]
+    if not definition:
+        assert (built.root / plot).stat().st_size > 0
+        return
+    for source, column in definition["y"].items():
+        with (built.root / source).open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert rows, source
+        assert {definition["x"], column} <= rows[0].keys()
+
+
+def test_every_template_that_is_named_is_there_and_no_other(built: Repository) -> None:
+    named = {definition["template"] for definition in PLOTS.values() if definition}
+    assert {path.stem for path in (built.root / ".dvc" / "plots").iterdir()} == named
+
+
+def test_git_sees_neither_the_page_nor_its_setting(built: Repository) -> None:
+    assert built.succeed("git", "status", "--short") == ""
+
+
+def test_without_the_page_dvc_shows_its_own(small: Repository) -> None:
+    small.succeed("dvc", "plots", "show")
+    assert "cdn.jsdelivr.net" in charts(small).read_text()
+
+
+def test_the_charts_page_draws_every_declared_plot_once_without_a_network(
+    built: Repository, browser: Browser
+) -> None:
+    visited = visit(browser, charts(built))
+    page = visited.page
+    wait_for_charts(page, len(CHARTS))
+    for name in CHARTS:
+        box = page.locator(f"[id='{element_id(name)}']")
+        assert box.count() == 1, name
+        drawing = box.locator("svg")
+        assert drawing.count() == 1, name
+        assert drawing.bounding_box()["width"] > 200
+        assert drawing.locator(
+            "[role='graphics-symbol'] path, path[role='graphics-symbol']"
+        ).count()
+        assert drawing.get_attribute("aria-label")
+    for name in PICTURES:
+        box = page.locator(f"[id='{element_id(name)}']")
+        assert box.count() == 1, name
+        image = box.locator("img")
+        assert image.count() == 1, name
+        assert image.evaluate("image => image.naturalWidth") > 100
+        assert image.get_attribute("alt")
+    assert page.locator(".slot > div").count() == len(PLOTS)
+    assert visited.is_clean(), visited
+
+
+def test_every_plot_stands_under_a_question(built: Repository, browser: Browser) -> None:
+    page = visit(browser, charts(built)).page
+    assert page.locator("#question-rest").count() == 0
+    assert page.locator("#rest .slot > div").count() == 0
+    assert not page.locator("#rest").is_visible()
+    for section in page.locator("main section:visible").all():
+        assert section.locator("h2").inner_text().endswith("?")
+        assert section.locator("p").first.inner_text().endswith(".")
+        assert section.locator(".slot > div").count()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_charts_page_has_no_horizontal_scroll_bar(
+    width: int, built: Repository, browser: Browser
+) -> None:
+    page = visit(browser, charts(built), width).page
+    wait_for_charts(page, len(CHARTS))
+    assert not scrolls_sideways(page)
+
+
+def cells(page: Page) -> list[str]:
+    """What is written in the cells of the confusion matrices of the digits."""
+    return page.locator("#digits_mistakes .role-mark.mark-text text").all_text_contents()
+
+
+def test_the_counts_of_the_mistakes_can_be_turned_into_percentages(
+    built: Repository, browser: Browser
+) -> None:
+    page = visit(browser, charts(built)).page
+    wait_for_charts(page, len(CHARTS))
+    box = page.locator("#digits_mistakes")
+    assert not any("." in text for text in cells(page))
+    box.get_by_label("per cent").check()
+    page.wait_for_function(
+        "document.querySelector('#digits_mistakes .role-mark.mark-text text')"
+        ".textContent.endsWith('%')"
+    )
+    assert all(text.endswith("%") for text in cells(page))
+
+
+def test_plots_diff_shows_before_and_after(
+    built: Repository, browser: Browser, tmp_path: Path
+) -> None:
+    shutil.copytree(built.root, tmp_path / "project", symlinks=True)
+    repository = Repository(tmp_path / "project")
+
+    def make_stump(params: dict) -> None:
+        params["models"]["tree"]["digits"]["max_depth"] = 3
+
+    repository.edit_params(make_stump)
+    repository.succeed("dvc", "repro", "--quiet")
+    repository.commit()
+    repository.succeed("dvc", "plots", "diff", "HEAD~1")
+    visited = visit(browser, charts(repository))
+    page = visited.page
+    wait_for_charts(page, len(CHARTS))
+    for name in CHARTS:
+        words = page.locator(f"#{name} svg text").all_text_contents()
+        assert {"HEAD~1", "workspace"} <= set(words), name
+    tree = page.locator(f"#{element_id('plots/digits/tree/mistakes.png')}")
+    assert tree.locator("figcaption").all_inner_texts() == [
+        "digits, tree: HEAD~1",
+        "digits, tree: workspace",
+    ]
+    assert visited.is_clean(), visited
+    assert not scrolls_sideways(page)
+
+
+def test_the_report_can_be_read_without_scripts_and_without_a_network(
+    built: Repository, browser: Browser
+) -> None:
+    visited = visit(browser, built.root / "report.html", scripts=False)
+    assert visited.is_clean(), visited
+    assert tuple(visited.page.locator("h2").all_inner_texts()) == SECTIONS
+    text = (built.root / "report.html").read_text()
+    assert "<script" not in text
+    assert text.count("<img") == text.count('src="data:image/png;base64,')
+
+
+def test_the_report_shows_every_picture_at_its_natural_size(
+    built: Repository, browser: Browser
+) -> None:
+    page = visit(browser, built.root / "report.html").page
+    images = page.locator("img").all()
+    assert len(images) == len(PARAMS["datasets"]) * (1 + 5 * len(PARAMS["models"]))
+    for image in images:
+        natural, shown = image.evaluate("image => [image.naturalWidth, image.clientWidth]")
+        alt = image.get_attribute("alt")
+        assert natural == shown > 0, alt
+        assert len(alt) > 20
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_report_has_no_horizontal_scroll_bar(
+    width: int, built: Repository, browser: Browser
+) -> None:
+    page = visit(browser, built.root / "report.html", width).page
+    assert not scrolls_sideways(page)
+    upscaled = "[...document.images].filter((image) => image.clientWidth > image.naturalWidth)"
+    assert page.evaluate(f"{upscaled}.length") == 0
+
+
+def test_the_reports_links_lead_somewhere_and_the_keyboard_can_skip_to_the_text(
+    built: Repository, browser: Browser
+) -> None:
+    page = visit(browser, built.root / "report.html").page
+    targets = [link.get_attribute("href") for link in page.locator("a").all()]
+    assert all(page.locator(target).count() == 1 for target in targets)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the text"
+
+
+def test_the_report_prints(built: Repository, browser: Browser) -> None:
+    printed = visit(browser, built.root / "report.html").page.pdf(prefer_css_page_size=True)
+    assert printed.startswith(b"%PDF")
+    assert printed.count(b"/Type /Page\n") + printed.count(b"/Type /Page ") > 5
+
+
+@pytest.mark.parametrize("dataset", PARAMS["datasets"])
+def test_the_report_says_what_was_measured(dataset: str, built: Repository) -> None:
+    text = (built.root / "report.html").read_text()
+    with (built.root / f"plots/{dataset}/comparison.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            assert f"{100 * float(row['accuracy']):.2f}\u202f%" in text
+            ends = f"{100 * float(row['low']):.2f}–{100 * float(row['high']):.2f}\u202f%"
+            assert ends in text
