@@ -57,7 +57,7 @@ def test_the_file_of_the_project_is_sound() -> None:
         ("models.svc.mnist.C", "5", "models.svc.mnist.C: '5'; must be a valid number"),
         ("models.svc.mnist.C", float("inf"), "models.svc.mnist.C: inf; must be a finite number"),
         ("models.svc.mnist.gamma", "big", "gamma: 'big'; must be a valid number, or must be 'sc"),
-        ("models.svc.mnist.features", "hog", "features: 'hog'; must be 'raw' or 'unit'"),
+        ("models.svc.mnist.features", "hog", "features: 'hog'; must be 'raw', 'unit' or 'binary'"),
         ("models.tree.mnist.criterion", "giny", "criterion: 'giny'; must be 'gini', 'entropy'"),
         ("models.tree.mnist.n_estimators", 5, "n_estimators: unknown key; allowed: features, cr"),
         ("models.forest.mnist.n_estimators", 0, "n_estimators: 0; must be greater than or equal"),
