@@ -195,7 +195,9 @@ def tuning_map(
         What was tuned.
     """
     height, width = accuracies.shape
-    figure = Figure(figsize=(max(0.75 * width + 2.6, 5.6), 0.55 * height + 1.7), layout="constrained")
+    figure = Figure(
+        figsize=(max(0.75 * width + 2.6, 5.6), 0.55 * height + 1.7), layout="constrained"
+    )
     ax = figure.subplots()
     best = accuracies.max()
     # The colours are for the hundredths that matter; whatever is farther off stays white.
