@@ -16,6 +16,11 @@ from stages.outputs import replacing
 
 Row = dict[str, Any]
 
+_CLAIM = ("name", "said", "where", "claimed", "measured", "low", "high", "images", "agrees")
+_VERDICT = ("model", "verdict", "p_value", "writers_low", "writers_high")
+_CONFUSION = ("actual", "predicted", "images")
+_CURVE = ("images", "accuracy")
+
 
 def main() -> None:
     """Fill the report's template with the parameters, the metrics and the pictures."""
@@ -25,7 +30,7 @@ def main() -> None:
         "stated": params.verdict.accuracy,
         "datasets": [_dataset(params, name) for name in params.datasets],
         "models": [_model(params, name) for name in params.models],
-        "claims": _table(paths.claims_table()),
+        "claims": _table(paths.claims_table(), *_CLAIM),
     }
     template = paths.REPORT_TEMPLATE.read_text(encoding="utf-8")
     with replacing(paths.REPORT) as path:
@@ -35,7 +40,7 @@ def main() -> None:
 def _dataset(params: Params, name: str) -> Row:
     """What the page tells of a dataset."""
     dataset = params.dataset(name)
-    verdicts = {row["model"]: row for row in _table(paths.plots(name) / "verdict.csv")}
+    verdicts = {row["model"]: row for row in _table(paths.plots(name) / "verdict.csv", *_VERDICT)}
     # A model that is gone from params.yaml may still stand in the tables of its dataset.
     rows = [
         {
@@ -43,9 +48,9 @@ def _dataset(params: Params, name: str) -> Row:
             **_metrics(paths.metrics(name, model)),
             "verdict": verdicts[model],
             "tuning": _metrics(paths.metrics(name, f"{model}-tuning")),
-            "report": _table(paths.plots(name) / model / "report.csv"),
-            "mixups": _mixups(_table(paths.plots(name) / model / "confusion.csv")),
-            "curve": _table(paths.plots(name) / model / "learning_curve.csv"),
+            "report": _table(paths.plots(name) / model / "report.csv", "digit", "recall"),
+            "mixups": _mixups(_table(paths.plots(name) / model / "confusion.csv", *_CONFUSION)),
+            "curve": _table(paths.plots(name) / model / "learning_curve.csv", *_CURVE),
             "pictures": {
                 picture: _picture(paths.plots(name) / model / f"{picture}.png")
                 for picture in ("confusion", "predictions", "mistakes", "explained", "tuning")
@@ -107,16 +112,21 @@ def _metrics(path: Path) -> Row:
     return metrics
 
 
-def _table(path: Path) -> list[Row]:
-    """Read a table; what looks like a number becomes one, and an empty field None."""
+def _table(path: Path, *columns: str) -> list[Row]:
+    """Read a table that has these columns; numbers become numbers, and an empty field None."""
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            return [{k: _value(v) for k, v in row.items()} for row in csv.DictReader(file)]
+            rows = csv.DictReader(file)
+            if not {*columns} <= {*(rows.fieldnames or ())}:
+                raise InputError(f"{path}: no columns {', '.join(columns)}; run `dvc repro`")
+            return [{k: _value(v) for k, v in row.items()} for row in rows]
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; run `dvc repro`, which makes it") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not a table ({error}); run `dvc repro`") from None
 
 
-def _value(text: str) -> float | str | None:
+def _value(text: str | None) -> float | str | None:
     try:
         return float(text) if text else None
     except ValueError:

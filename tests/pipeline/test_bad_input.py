@@ -119,7 +119,12 @@ def test_a_stage_called_with_an_unknown_name_lists_those_allowed(
         ("flatten", "data/raw/digits.csv", b"", "digits.csv: the file is empty"),
         ("split", "data/flat/digits.npz", b"x", "digits.npz: not an .npz file of digit images"),
         ("evaluate", "models/digits/tree.skops", b"x", "tree.skops: not a model file"),
+        ("explain", "models/digits/tree.skops", b"x", "tree.skops: not a model file"),
         ("compare", "plots/digits/predictions/svc.csv", b"index\nx\n", "svc.csv: not a table of"),
+        ("report", "plots/claims.csv", None, "claims.csv: no such file; run `dvc repro`"),
+        ("report", "plots/digits/verdict.csv", b"x\n", "verdict.csv: no columns model, verdict"),
+        ("report", "metrics/digits/svc.json", b"x", "svc.json: not JSON"),
+        ("report", "plots/digits/svc/mistakes.png", b"x", "mistakes.png: not a PNG"),
     ],
 )
 def test_a_broken_file_between_stages_is_named(
@@ -128,16 +133,23 @@ def test_a_broken_file_between_stages_is_named(
     (small.root / file).unlink()
     if content is not None:
         (small.root / file).write_bytes(content)
-    words = ["digits", "tree"] if stage == "evaluate" else ["digits"]
+    unusual = {"evaluate": ["digits", "tree"], "explain": ["digits", "tree"], "report": []}
+    words = unusual.get(stage, ["digits"])
     fails_with(small, line, "python", "-m", f"stages.{stage}", *words)
 
 
-def test_a_model_of_other_images_is_refused(small: Repository) -> None:
+@pytest.mark.parametrize(
+    ("stage", "line"),
+    [
+        ("evaluate", "tree.skops: trained on images of 784 pixels; the test images have 64"),
+        ("explain", "tree on digits: trained on images of another size; run `dvc repro`"),
+    ],
+)
+def test_a_model_of_other_images_is_refused(small: Repository, stage: str, line: str) -> None:
     other, own = (small.root / "models" / name / "tree.skops" for name in ("mnist", "digits"))
     own.unlink()
     own.write_bytes(other.read_bytes())
-    line = "tree.skops: trained on images of 784 pixels; the test images have 64"
-    fails_with(small, line, "python", "-m", "stages.evaluate", "digits", "tree")
+    fails_with(small, line, "python", "-m", f"stages.{stage}", "digits", "tree")
 
 
 def test_without_any_mirror_everything_of_the_digits_is_still_made(
