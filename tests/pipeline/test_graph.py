@@ -104,7 +104,7 @@ class Recorder:
         return iter(self._part)
 
 
-def read_keys(run: Callable[..., None], words: list[str], monkeypatch: Any) -> set[str]:
+def read_keys(run: Callable[..., None], words: tuple[str, ...], monkeypatch: Any) -> set[str]:
     keys: set[str] = set()
     real = parameters.load
     monkeypatch.setattr(parameters, "load", lambda: Recorder(real(), "", keys))
@@ -120,8 +120,11 @@ def test_params_name_exactly_the_keys_that_a_stage_reads(
     monkeypatch.chdir(small.root)
     templates = definition(stage).get("params", [])
     used: set[str] = set()
-    for dataset, model in product(PARAMS["datasets"], PARAMS["models"]):
-        words = [fill(word, dataset, model) for word in definition(stage)["cmd"].split()[3:]]
+    template = definition(stage)["cmd"].removeprefix(f"python -m stages.{stage}")
+    pairs = product(PARAMS["datasets"], PARAMS["models"])
+    # A stage without a dataset or a model in its command runs once, not once for each.
+    runs = {tuple(fill(template, *pair).split()): pair for pair in pairs}
+    for words, (dataset, model) in runs.items():
         with monkeypatch.context() as patch:
             keys = read_keys(import_module(f"stages.{stage}").main, words, patch)
         if stage in FITTING:
