@@ -73,7 +73,7 @@ def test_everything_is_up_to_date_and_nothing_runs_again(full: Repository) -> No
 
 def test_git_is_left_with_nothing_but_what_the_processor_rounds(full: Repository) -> None:
     changed = {line[3:] for line in full.succeed("git", "status", "--short").splitlines()}
-    allowed = re.compile(r"dvc\.lock|(metrics|plots)/.*(svc|comparison).*")
+    allowed = re.compile(r"dvc\.lock|(metrics|plots)/.*(svc|comparison|verdict).*")
     assert all(allowed.fullmatch(name) for name in changed), changed
 
 
