@@ -1,19 +1,12 @@
 """The support vector classifier at machine speed.
 
-Fitting is handed to oneDAL (``sklearnex.svm.SVC``) where it is installed and can solve the
-problem, and to libsvm (``sklearn.svm.SVC``) elsewhere. Predicting is done here, on every platform,
-with matrix products. What a fitted classifier keeps is plain arrays in scikit-learn's layout, so a
-model fitted by either solver is stored, loaded and used without that solver.
+Fitting is handed to one of the solvers in `handwriting.solvers`. Predicting is done here, on every
+platform, with matrix products. What a fitted classifier keeps is plain arrays in scikit-learn's
+layout, so a model fitted by any solver is stored, loaded and used without that solver.
 """
 
-import os
-import threading
-import warnings
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
-from importlib.util import find_spec
 from itertools import combinations
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
@@ -21,35 +14,18 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import _ovr_decision_function
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
-from threadpoolctl import ThreadpoolController
 
-Floats = NDArray[np.floating[Any]]
-
-SOLVER_VARIABLE = "HANDWRITING_SVC_SOLVER"
-
-# sklearnex reads "no limit" as this many iterations and says nothing when it reaches them.
-_ONEDAL_ITERATIONS = 10_000
-
-# oneDAL's working set is the largest power of two within the samples of a pair of classes. Of three
-# samples it never looks at the third, and stops with a wrong solution.
-_ONEDAL_PAIR_SAMPLES = 4
+from handwriting import solvers
+from handwriting.cores import map_over_cores
+from handwriting.kernels import Floats, Kernel, squared_norms
 
 # A block of the kernel matrix is computed, exponentiated and summed while it is in the cache:
 # 512 x 1024 float32 are 2 MB. Smaller blocks slow the product down.
 _BLOCK_ROWS = 512
 _BLOCK_VECTORS = 1024
-
-# In single precision the exponent of the rbf kernel has an error of about
-# gamma * ||s||^2 * 1e-7, so below this bound a kernel value is right to about 1e-6.
-_FLOAT32_EXPONENT = 16.0
-
-# Limiting the threads of BLAS is one setting for the whole process: two predictions at once would
-# restore each other's limit.
-_blas_limit = threading.Lock()
 
 
 class SVC(ClassifierMixin, BaseEstimator):
@@ -73,12 +49,13 @@ class SVC(ClassifierMixin, BaseEstimator):
     tol : float, default=1e-3
         Tolerance of the solver's stopping criterion, > 0.
     cache_size : float, default=200
-        Size of the solver's kernel cache in MB, > 0; oneDAL's threads share it out.
+        Size of the solver's kernel cache in MB, > 0; threads share it out. Active sets may need
+        as much again for each thread.
     class_weight : dict or 'balanced', default=None
         Factor of C for each class.
     max_iter : int, default=-1
-        Limit on libsvm's iterations; -1 for none. An iteration of oneDAL is another thing, so a
-        limit makes libsvm the solver.
+        Limit on libsvm's iterations; -1 for none. The other solvers count other things, so a limit
+        makes libsvm the solver.
     decision_function_shape : {'ovr', 'ovo'}, default='ovr'
         Shape of what `decision_function` returns for more than two classes.
     break_ties : bool, default=False
@@ -87,7 +64,7 @@ class SVC(ClassifierMixin, BaseEstimator):
 
     Attributes
     ----------
-    solver_ : {'onedal', 'libsvm'}
+    solver_ : {'active_set', 'onedal', 'libsvm'}
         What fitted the model.
     classes_ : ndarray of shape (n_classes,)
         Class labels.
@@ -116,7 +93,9 @@ class SVC(ClassifierMixin, BaseEstimator):
 
     Notes
     -----
-    The environment variable ``HANDWRITING_SVC_SOLVER`` (``onedal`` or ``libsvm``) forces a solver.
+    Many samples are fitted by active sets, few by oneDAL where it is installed; libsvm fits few
+    samples elsewhere, and what neither of the others can. The environment variable
+    ``HANDWRITING_SVC_SOLVER`` (``active_set``, ``onedal`` or ``libsvm``) forces a solver.
 
     The rbf kernel is evaluated in single precision when the model and `X` are float32 and the
     exponents are small enough; everything else is evaluated in double precision. Decision values
@@ -126,6 +105,8 @@ class SVC(ClassifierMixin, BaseEstimator):
     ----------
     C.-C. Chang and C.-J. Lin, "LIBSVM: a library for support vector machines", ACM Transactions on
     Intelligent Systems and Technology 2(3), 2011: the dual problem and the votes of the pairs.
+    E. Osuna, R. Freund and F. Girosi, "An improved training algorithm for support vector machines",
+    IEEE Workshop on Neural Networks for Signal Processing, 1997: active sets.
     Z. Wen et al., "ThunderSVM: a fast SVM library on GPUs and CPUs", Journal of Machine Learning
     Research 19, 2018: the method of oneDAL.
     """
@@ -203,12 +184,9 @@ class SVC(ClassifierMixin, BaseEstimator):
         if sample_weight is not None:
             weights = _check_sample_weight(sample_weight, samples, dtype=np.float64)
         self._gamma = _gamma_value(self.gamma, samples)
-        solver = _choose_solver(self._onedal_obstacle(labels, weights))
-        solve = _solve_with_onedal if solver == "onedal" else _solve_with_libsvm
         parameters = {**self.get_params(), "gamma": self._gamma}
-        for name, value in solve(parameters, samples, labels, weights).items():
+        for name, value in solvers.fit(parameters, samples, labels, weights).items():
             setattr(self, name, value)
-        self.solver_ = solver
         self.shape_fit_ = samples.shape
         return self
 
@@ -288,24 +266,6 @@ class SVC(ClassifierMixin, BaseEstimator):
         weights.flags.writeable = False
         return weights
 
-    def _onedal_obstacle(
-        self, y: NDArray[Any], sample_weight: NDArray[np.float64] | None
-    ) -> str | None:
-        """Say why oneDAL can't solve the problem, or None."""
-        if self.kernel == "sigmoid" or (self.kernel == "poly" and self.coef0 < 0):
-            # The dual problem then has many local solutions and the solvers end in different ones.
-            return "the kernel is not positive semidefinite"
-        if self.kernel != "linear" and self._gamma == 0:
-            return "gamma is 0"
-        if self.max_iter != -1:
-            return "max_iter limits the iterations of libsvm"
-        if sample_weight is not None and sample_weight.min() <= 0:
-            return "a sample weight is not positive"
-        _, counts = np.unique(y, return_counts=True)
-        if np.sort(counts)[:2].sum() < _ONEDAL_PAIR_SAMPLES:
-            return f"two classes have fewer than {_ONEDAL_PAIR_SAMPLES} samples together"
-        return None
-
     def _count_classes(self) -> int:
         """Count the classes of a fitted model."""
         check_is_fitted(self, "dual_coef_")  # a fit that failed leaves n_features_in_ behind
@@ -324,7 +284,7 @@ class SVC(ClassifierMixin, BaseEstimator):
         blocks = [
             samples[start : start + _BLOCK_ROWS] for start in range(0, len(samples), _BLOCK_ROWS)
         ]
-        return np.concatenate(_map_over_cores(lambda block: finish(decide(block)), blocks))
+        return np.concatenate(map_over_cores(lambda block: finish(decide(block)), blocks))
 
     def _linear_decision(self) -> Callable[[Floats], NDArray[np.float64]]:
         """Prepare the pairs' decision values of a linear kernel: one weight vector a pair."""
@@ -336,18 +296,9 @@ class SVC(ClassifierMixin, BaseEstimator):
     def _expansion(self, dtype: np.dtype[Any]) -> "_KernelExpansion":
         """Prepare the pairs' decision values of any other kernel for samples of type `dtype`."""
         sign = _libsvm_sign(self.classes_)
-        norms = _squared_norms(self.support_vectors_)
-        kernel: Kernel
-        if self.kernel == "rbf":
-            kernel = partial(_rbf, gamma=self._gamma)
-        elif self.kernel == "poly":
-            kernel = partial(_poly, gamma=self._gamma, coef0=self.coef0, degree=self.degree)
-        else:
-            kernel = partial(_sigmoid, gamma=self._gamma, coef0=self.coef0)
-        is_safe_in_single = (
-            self.kernel == "rbf" and self._gamma * norms.max(initial=0) <= _FLOAT32_EXPONENT
-        )
-        working = np.result_type(dtype, self.support_vectors_) if is_safe_in_single else np.float64
+        norms = squared_norms(self.support_vectors_)
+        kernel = Kernel(self.kernel, self._gamma, self.coef0, self.degree)
+        working = kernel.working_dtype(np.result_type(dtype, self.support_vectors_), norms)
         return _KernelExpansion(
             kernel=kernel,
             vectors=self.support_vectors_,
@@ -358,18 +309,13 @@ class SVC(ClassifierMixin, BaseEstimator):
         )
 
 
-Kernel = Callable[[Floats, Floats, Floats], None]
-
-
 @dataclass(frozen=True)
 class _KernelExpansion:
     """The decision values of all pairs of classes, as libsvm orients them.
 
     Attributes
     ----------
-    kernel : callable
-        Turns products of samples and support vectors into kernel values, in place; takes the
-        products, the samples' squared norms and the support vectors'.
+    kernel : Kernel
     vectors : ndarray of shape (n_SV, n_features), float32 or float64
         Support vectors, class by class.
     norms : ndarray of shape (n_SV,)
@@ -393,7 +339,7 @@ class _KernelExpansion:
         """Evaluate the pairs (n_rows, n_pairs) for a block of rows `X` (n_rows, n_features)."""
         n_classes = len(self.class_ends)
         X = X.astype(self.norms.dtype, copy=False)
-        X_norms = _squared_norms(X).astype(X.dtype)
+        X_norms = squared_norms(X).astype(X.dtype)
         # sums[:, c, r] is the part of class c's support vectors in its r-th pair
         sums = np.zeros((len(X), n_classes, n_classes - 1))
         buffer = np.empty(len(X) * _BLOCK_VECTORS, dtype=X.dtype)
@@ -402,7 +348,7 @@ class _KernelExpansion:
             stop = start + len(vectors)
             block = buffer[: len(X) * len(vectors)].reshape(len(X), -1)
             np.matmul(X, vectors.T, out=block)
-            self.kernel(block, X_norms, self.norms[start:stop])
+            self.kernel.apply(block, X_norms, self.norms[start:stop])
             for index, begin, end in self._classes_within(start, stop):
                 part = block[:, begin - start : end - start]
                 sums[:, index] += part @ self.coefficients[:, begin:end].T
@@ -418,38 +364,6 @@ class _KernelExpansion:
             if begin < end:
                 yield index, begin, end
                 begin = end
-
-
-def _rbf(products: Floats, X_norms: Floats, norms: Floats, *, gamma: float) -> None:
-    """Compute exp(-gamma * ||x - s||^2) in place, as 2 x.s - ||x||^2 - ||s||^2."""
-    products -= X_norms[:, np.newaxis] / 2
-    products -= norms / 2
-    products *= 2 * gamma
-    np.exp(products, out=products)
-
-
-def _poly(
-    products: Floats, X_norms: Floats, norms: Floats, *, gamma: float, coef0: float, degree: int
-) -> None:
-    """Compute (gamma * x.s + coef0)^degree in place."""
-    products *= gamma
-    products += coef0
-    np.power(products, degree, out=products)
-
-
-def _sigmoid(
-    products: Floats, X_norms: Floats, norms: Floats, *, gamma: float, coef0: float
-) -> None:
-    """Compute tanh(gamma * x.s + coef0) in place."""
-    products *= gamma
-    products += coef0
-    np.tanh(products, out=products)
-
-
-def _squared_norms(X: Floats) -> NDArray[np.float64]:
-    """Compute the squared norm of each row, summed in double precision."""
-    norms: NDArray[np.float64] = np.einsum("ij,ij->i", X, X, dtype=np.float64)
-    return norms
 
 
 def _libsvm_sign(classes: NDArray[Any]) -> int:
@@ -492,25 +406,6 @@ def _pair_weights(
     return weights
 
 
-def _map_over_cores(
-    function: Callable[[Floats], NDArray[Any]], blocks: list[Floats]
-) -> list[NDArray[Any]]:
-    """Apply `function` to each block, with one BLAS thread a block and no more threads than BLAS.
-
-    What is not a matrix product then runs on all cores too, and a limit that the caller has set
-    for BLAS holds here. A BLAS whose threads can't be limited keeps them for itself.
-    """
-    if len(blocks) == 1:
-        return [function(blocks[0])]
-    with _blas_limit:
-        blas = ThreadpoolController().select(user_api="blas")
-        n_threads = min((library.num_threads for library in blas.lib_controllers), default=1)
-        if n_threads == 1:
-            return [function(block) for block in blocks]
-        with blas.limit(limits=1), ThreadPoolExecutor(n_threads) as executor:
-            return list(executor.map(function, blocks))
-
-
 def _gamma_value(gamma: str | float, X: Floats) -> float:
     """Give the number that `gamma` stands for, in double precision whatever the type of `X`."""
     if gamma == "auto":
@@ -519,84 +414,3 @@ def _gamma_value(gamma: str | float, X: Floats) -> float:
         variance = float(X.var(dtype=np.float64))
         return 1.0 / (X.shape[1] * variance) if variance != 0 else 1.0
     return float(gamma)
-
-
-def _choose_solver(onedal_obstacle: str | None) -> str:
-    """Choose 'onedal' or 'libsvm' by the environment and by what oneDAL can do."""
-    requested = os.environ.get(SOLVER_VARIABLE, "")
-    if requested not in ("", "onedal", "libsvm"):
-        raise ValueError(f"{SOLVER_VARIABLE} is {requested!r}: set it to 'onedal' or 'libsvm'")
-    if find_spec("sklearnex") is None:
-        onedal_obstacle = "scikit-learn-intelex is not installed"
-    if requested == "onedal" and onedal_obstacle is not None:
-        raise ValueError(
-            f"{SOLVER_VARIABLE} is 'onedal', but {onedal_obstacle}: unset it or set it to 'libsvm'"
-        )
-    return requested or ("onedal" if onedal_obstacle is None else "libsvm")
-
-
-def _solve_with_libsvm(
-    parameters: dict[str, Any],
-    X: Floats,
-    y: NDArray[Any],
-    sample_weight: NDArray[np.float64] | None,
-) -> dict[str, Any]:
-    """Fit with libsvm and give the fitted attributes."""
-    import sklearn.svm  # takes a second, and predicting does without
-
-    model = sklearn.svm.SVC(**parameters).fit(X, y, sample_weight)
-    return {
-        "classes_": model.classes_,
-        "class_weight_": model.class_weight_,
-        "support_": model.support_,
-        # libsvm works on a float64 copy: going back to float32 loses nothing
-        "support_vectors_": model.support_vectors_.astype(X.dtype, copy=False),
-        "n_support_": model.n_support_,
-        "dual_coef_": model.dual_coef_,
-        "intercept_": model.intercept_,
-        "n_iter_": model.n_iter_,
-        "fit_status_": model.fit_status_,
-    }
-
-
-def _solve_with_onedal(
-    parameters: dict[str, Any],
-    X: Floats,
-    y: NDArray[Any],
-    sample_weight: NDArray[np.float64] | None,
-) -> dict[str, Any]:
-    """Fit with oneDAL and give the fitted attributes as libsvm would lay them out."""
-    import daal4py
-    import sklearnex.svm
-
-    # Each thread solves a pair of classes with a kernel cache of its own.
-    cache_size = parameters["cache_size"] / daal4py.num_threads()
-    model = sklearnex.svm.SVC(**{**parameters, "cache_size": cache_size}).fit(X, y, sample_weight)
-    if not (np.isfinite(model.dual_coef_).all() and np.isfinite(model.intercept_).all()):
-        raise ValueError(
-            "The dual coefficients or intercepts are not finite."
-            " The input data may contain large values and need to be preprocessed."
-        )
-    fit_status = int(np.max(model.n_iter_) >= _ONEDAL_ITERATIONS)
-    if fit_status == 1:
-        warnings.warn(
-            f"oneDAL stopped after {_ONEDAL_ITERATIONS} iterations. Consider pre-processing your "
-            "data with StandardScaler or MinMaxScaler.",
-            ConvergenceWarning,
-            stacklevel=3,
-        )
-    support_classes = np.searchsorted(model.classes_, y[model.support_])
-    # For two classes oneDAL lists the support vectors by row, libsvm by class and then by row.
-    order = np.argsort(support_classes, kind="stable")
-    support = model.support_[order]
-    return {
-        "classes_": model.classes_,
-        "class_weight_": model.class_weight_,
-        "support_": support.astype(np.int32),
-        "support_vectors_": X[support],
-        "n_support_": np.bincount(support_classes, minlength=len(model.classes_)).astype(np.int32),
-        "dual_coef_": model.dual_coef_[:, order].astype(np.float64, order="C"),
-        "intercept_": model.intercept_.astype(np.float64),
-        "n_iter_": model.n_iter_.astype(np.int32),
-        "fit_status_": fit_status,
-    }

@@ -21,14 +21,16 @@ from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from handwriting import svm
-from handwriting.svm import SOLVER_VARIABLE, SVC
+from handwriting import active_set, cores, solvers, svm
+from handwriting.solvers import SOLVER_VARIABLE
+from handwriting.svm import SVC
 
 HAS_WHEEL = platform.system() in ("Linux", "Windows") and platform.machine() in ("x86_64", "AMD64")
 needs_onedal = pytest.mark.skipif(
     find_spec("sklearnex") is None, reason="scikit-learn-intelex has no wheel for this platform"
 )
-SOLVERS = ("libsvm", pytest.param("onedal", marks=needs_onedal))
+OTHER_SOLVERS = ("active_set", pytest.param("onedal", marks=needs_onedal))
+SOLVERS = ("libsvm", *OTHER_SOLVERS)
 KERNELS = ("linear", "poly", "rbf", "sigmoid")
 quick = settings(
     max_examples=60,
@@ -229,7 +231,7 @@ def test_break_ties_needs_ovr():
 def test_a_limit_on_blas_holds_for_the_blocks():
     seen = []
     with threadpool_limits(1):
-        svm._map_over_cores(lambda block: seen.append(threading.get_ident()), [np.zeros(1)] * 4)
+        cores.map_over_cores(lambda block: seen.append(threading.get_ident()), [np.zeros(1)] * 4)
     assert set(seen) == {threading.get_ident()}
 
 
@@ -242,14 +244,14 @@ def test_blas_has_one_thread_in_a_block_and_its_threads_back_afterwards():
 
     inside = []
     before = blas_threads()
-    svm._map_over_cores(look, [np.zeros(1)] * 8)
+    cores.map_over_cores(look, [np.zeros(1)] * 8)
     assert blas_threads() == before
     if min(before, default=1) > 1:
         assert {threads for _, threads in inside} == {1}
         assert len({ident for ident, _ in inside}) <= min(before)
 
 
-# Fitting with oneDAL
+# Fitting by active sets and with oneDAL
 
 
 def test_onedal_is_installed_where_it_has_a_wheel():
@@ -258,33 +260,35 @@ def test_onedal_is_installed_where_it_has_a_wheel():
     assert find_spec("sklearnex") is not None
 
 
-@needs_onedal
+@pytest.mark.parametrize("solver", OTHER_SOLVERS)
 @quick
 @given(problem=problems(), params=parameters(kernels=("linear", "poly", "rbf")))
-def test_onedal_finds_the_solution_of_libsvm(problem, params, force):
+def test_solvers_find_the_solution_of_libsvm(solver, problem, params, force, monkeypatch):
     """Both solvers stop at a tolerance, so both get a tight one, in double precision.
 
     The solution's normal vector is unique. The intercept is not where all support vectors are at
     the bound C: any value between two limits is right, and the next test checks that it is.
     """
-    force("onedal")
+    force(solver)
+    monkeypatch.setattr(active_set, "_START_SAMPLES", 2)  # so that there are rounds
     X, y, others = problem
     X, others = X.astype(np.float64), others.astype(np.float64)
     params = {**params, "tol": 1e-6, "decision_function_shape": "ovo"}
     stock = sklearn.svm.SVC(**params).fit(X, y)
     ours = SVC(**params).fit(X, y)
-    assert ours.solver_ == "onedal"
+    assert ours.solver_ == solver
     expected = as_columns(stock.decision_function(others)) - stock.intercept_
     actual = as_columns(ours.decision_function(others)) - ours.intercept_
     np.testing.assert_allclose(actual, expected, atol=1e-3 * (1 + np.abs(expected).max()))
 
 
-@needs_onedal
+@pytest.mark.parametrize("solver", OTHER_SOLVERS)
 @quick
 @given(problem=problems(min_classes=3), params=parameters(kernels=("linear", "poly", "rbf")))
-def test_onedal_solution_is_optimal(problem, params, force):
+def test_solutions_are_optimal(solver, problem, params, force, monkeypatch):
     """Karush, Kuhn and Tucker: margins and coefficients of two classes belong together."""
-    force("onedal")
+    force(solver)
+    monkeypatch.setattr(active_set, "_START_SAMPLES", 2)
     X, y, _ = problem
     X, y = X.astype(np.float64), (y > 1).astype(int)
     ours = SVC(**{**params, "tol": 1e-6}).fit(X, y)
@@ -297,14 +301,14 @@ def test_onedal_solution_is_optimal(problem, params, force):
     assert np.all(margins[alpha > bound * 1e-6] <= 1 + slack)
 
 
-@needs_onedal
+@pytest.mark.parametrize("solver", OTHER_SOLVERS)
 @pytest.mark.parametrize("n_classes", [2, 4])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_onedal_arrays_have_the_layout_of_libsvm(n_classes, dtype, force):
+def test_arrays_have_the_layout_of_libsvm(solver, n_classes, dtype, force):
     X, y = small_problem(n_classes, dtype)
     force("libsvm")
     reference = SVC(tol=1e-5).fit(X, y)
-    force("onedal")
+    force(solver)
     model = SVC(tol=1e-5).fit(X, y)
     assert vars(model).keys() == vars(reference).keys()
     for name, expected in fitted_arrays(reference).items():
@@ -319,27 +323,44 @@ def test_onedal_arrays_have_the_layout_of_libsvm(n_classes, dtype, force):
     np.testing.assert_allclose(model.intercept_, reference.intercept_, atol=1e-3)
 
 
-@needs_onedal
+@pytest.mark.parametrize("solver", OTHER_SOLVERS)
 @pytest.mark.parametrize(
-    ("params", "y", "weight"),
+    ("params", "weight"),
     [
-        ({"kernel": "sigmoid"}, [0, 0, 1, 1, 2, 2], None),
-        ({"kernel": "poly", "coef0": -1.0}, [0, 0, 1, 1, 2, 2], None),
-        ({"gamma": 0.0}, [0, 0, 1, 1, 2, 2], None),
-        ({"max_iter": 1000}, [0, 0, 1, 1, 2, 2], None),
-        ({}, [0, 0, 1, 1, 2, 2], [1, 0, 1, 1, 1, 1]),
-        ({}, [0, 1, 1, 2, 2, 2], None),  # classes 0 and 1 are three samples
+        ({"kernel": "sigmoid"}, None),
+        ({"kernel": "poly", "coef0": -1.0}, None),
+        ({"gamma": 0.0}, None),
+        ({"max_iter": 1000}, None),
+        ({}, [1, 0, 1, 1, 1, 1]),
     ],
 )
-def test_what_onedal_gets_wrong_is_left_to_libsvm(params, y, weight, force):
+def test_what_other_solvers_get_wrong_is_left_to_libsvm(solver, params, weight, force):
     X = np.random.default_rng(0).normal(size=(6, 3))
+    assert_left_to_libsvm(solver, X, [0, 0, 1, 1, 2, 2], params, weight, force)
+
+
+@needs_onedal
+def test_pairs_of_three_samples_are_not_left_to_onedal(force):
+    X = np.random.default_rng(0).normal(size=(6, 3))
+    assert_left_to_libsvm("onedal", X, [0, 1, 1, 2, 2, 2], {}, None, force)
+
+
+def assert_left_to_libsvm(solver, X, y, params, weight, force):
     model = SVC(**params).fit(X, y, weight)
     assert model.solver_ == "libsvm"
     stock = sklearn.svm.SVC(**params).fit(X, y, weight)
     np.testing.assert_array_equal(model.dual_coef_, stock.dual_coef_)
-    force("onedal")
-    with pytest.raises(ValueError, match=f"^{SOLVER_VARIABLE} is 'onedal', but .*: unset it"):
+    force(solver)
+    with pytest.raises(ValueError, match=f"^{SOLVER_VARIABLE} is '{solver}', but .*: unset it"):
         SVC(**params).fit(X, y, weight)
+
+
+def test_the_solver_follows_the_size(monkeypatch):
+    X, y = small_problem(n_classes=2)  # forty samples
+    assert SVC().fit(X, y).solver_ != "active_set"
+    monkeypatch.setattr(solvers, "_ACTIVE_SET_PAIR_SAMPLES", {"onedal": 40, "libsvm": 40})
+    assert SVC().fit(X, y).solver_ == "active_set"
+    assert SVC(kernel="sigmoid").fit(X, y).solver_ == "libsvm"
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
@@ -356,7 +377,7 @@ def test_sample_weights_are_heeded(solver, n_classes, class_weight, force):
     np.testing.assert_allclose(ours.decision_function(X), stock.decision_function(X), atol=1e-3)
 
 
-# Both solvers
+# All solvers
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
@@ -436,7 +457,8 @@ def run_python(script, directory):
 def test_an_unknown_solver_is_one_clear_line(force):
     force("thunder")
     with pytest.raises(
-        ValueError, match=f"^{SOLVER_VARIABLE} is 'thunder': set it to 'onedal' or 'libsvm'$"
+        ValueError,
+        match=f"^{SOLVER_VARIABLE} is 'thunder': set it to 'active_set', 'onedal' or 'libsvm'$",
     ):
         SVC().fit(*small_problem())
 

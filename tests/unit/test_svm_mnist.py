@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import sklearn.svm
 
-from handwriting.svm import SOLVER_VARIABLE, SVC
+from handwriting import active_set
+from handwriting.solvers import SOLVER_VARIABLE
+from handwriting.svm import SVC
 
 PARAMETERS = {"C": 5.0, "gamma": 0.02}
 
@@ -40,11 +42,22 @@ def test_libsvm_fit_predicts_what_libsvm_predicts(digits, stock, stock_predictio
     )
 
 
-@pytest.mark.skipif(
-    find_spec("sklearnex") is None, reason="scikit-learn-intelex has no wheel for this platform"
+@pytest.mark.parametrize(
+    "solver",
+    [
+        "active_set",
+        pytest.param(
+            "onedal",
+            marks=pytest.mark.skipif(
+                find_spec("sklearnex") is None,
+                reason="scikit-learn-intelex has no wheel for this platform",
+            ),
+        ),
+    ],
 )
-def test_onedal_fit_predicts_what_libsvm_predicts(digits, stock_predictions, monkeypatch):
-    monkeypatch.setenv(SOLVER_VARIABLE, "onedal")
+def test_other_fits_predict_what_libsvm_predicts(digits, stock_predictions, solver, monkeypatch):
+    monkeypatch.setenv(SOLVER_VARIABLE, solver)
+    monkeypatch.setattr(active_set, "_START_SAMPLES", 50)  # so that there are rounds
     train_pixels, train_labels, test_pixels, test_labels = digits
     model = SVC(**PARAMETERS).fit(train_pixels, train_labels)
     predicted = model.predict(test_pixels)

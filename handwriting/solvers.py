@@ -1,0 +1,246 @@
+"""What fits a support vector classifier: active sets, oneDAL or libsvm.
+
+Each solver gives the fitted attributes of `sklearn.svm.SVC`, in its layout and as plain arrays, so
+that nothing which is stored shows the solver but for the last digits of the solution.
+"""
+
+import os
+import warnings
+from importlib.util import find_spec
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+
+from handwriting import active_set
+from handwriting.kernels import Floats, Kernel, squared_norms
+
+SOLVER_VARIABLE = "HANDWRITING_SVC_SOLVER"
+_SOLVERS = ("active_set", "onedal", "libsvm")
+
+# With fewer samples than this in the largest pair of classes the other solver is faster: what each
+# pair and each round costs before it begins weighs more than what it saves. Measured on MNIST.
+_ACTIVE_SET_PAIR_SAMPLES = {"onedal": 800, "libsvm": 200}
+
+# sklearnex reads "no limit" as this many iterations and says nothing when it reaches them.
+_ONEDAL_ITERATIONS = 10_000
+
+# oneDAL's working set is the largest power of two within the samples of a pair of classes. Of three
+# samples it never looks at the third, and stops with a wrong solution.
+_ONEDAL_PAIR_SAMPLES = 4
+
+Weights = NDArray[np.float64] | None
+
+
+def fit(
+    parameters: dict[str, Any], X: Floats, y: NDArray[Any], sample_weight: Weights
+) -> dict[str, Any]:
+    """Fit with the solver that the environment or the problem asks for.
+
+    Parameters
+    ----------
+    parameters : dict
+        Those of `handwriting.svm.SVC`, with a number for gamma.
+    X : ndarray of shape (n_samples, n_features), float32 or float64
+        Training samples.
+    y : ndarray of shape (n_samples,)
+        Class labels.
+    sample_weight : ndarray of shape (n_samples,), float64, or None
+        Factor of C for each sample.
+
+    Returns
+    -------
+    dict
+        Fitted attributes by name, `solver_` among them.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two classes, if ``HANDWRITING_SVC_SOLVER`` names no solver or one
+        that can't solve the problem, or if the solution is not finite.
+    """
+    check_classification_targets(y)
+    classes, counts = np.unique(y, return_counts=True)
+    if len(classes) < 2:
+        raise ValueError(
+            f"The number of classes has to be greater than one; got {len(classes)} class"
+        )
+    solver = _choose(parameters, counts, sample_weight)
+    solve = {
+        "active_set": _fit_active_sets,
+        "onedal": _fit_with_onedal,
+        "libsvm": _fit_with_libsvm,
+    }[solver]
+    return {**solve(parameters, X, y, sample_weight), "solver_": solver}
+
+
+def _choose(parameters: dict[str, Any], counts: NDArray[np.intp], sample_weight: Weights) -> str:
+    """Choose a solver by the environment and by what each can do."""
+    obstacle = _obstacle(parameters, sample_weight)
+    onedal_obstacle = obstacle or _onedal_obstacle(counts)
+    requested = os.environ.get(SOLVER_VARIABLE, "")
+    if requested and requested not in _SOLVERS:
+        raise ValueError(
+            f"{SOLVER_VARIABLE} is {requested!r}: set it to 'active_set', 'onedal' or 'libsvm'"
+        )
+    refused = {"active_set": obstacle, "onedal": onedal_obstacle}.get(requested)
+    if refused is not None:
+        raise ValueError(
+            f"{SOLVER_VARIABLE} is {requested!r}, but {refused}: unset it or set it to 'libsvm'"
+        )
+    if requested:
+        return requested
+    whole = "onedal" if onedal_obstacle is None else "libsvm"
+    is_large = np.sort(counts)[-2:].sum() >= _ACTIVE_SET_PAIR_SAMPLES[whole]
+    return "active_set" if is_large and obstacle is None else whole
+
+
+def _obstacle(parameters: dict[str, Any], sample_weight: Weights) -> str | None:
+    """Say why only libsvm can solve the problem, or None."""
+    kernel = parameters["kernel"]
+    if kernel == "sigmoid" or (kernel == "poly" and parameters["coef0"] < 0):
+        # The dual problem then has many local solutions and the solvers end in different ones.
+        return "the kernel is not positive semidefinite"
+    if kernel != "linear" and parameters["gamma"] == 0:
+        return "gamma is 0"
+    if parameters["max_iter"] != -1:
+        return "max_iter limits the iterations of libsvm"
+    if sample_weight is not None and sample_weight.min() <= 0:
+        return "a sample weight is not positive"
+    return None
+
+
+def _onedal_obstacle(counts: NDArray[np.intp]) -> str | None:
+    """Say why oneDAL can't solve what the others can, or None."""
+    if find_spec("sklearnex") is None:
+        return "scikit-learn-intelex is not installed"
+    if np.sort(counts)[:2].sum() < _ONEDAL_PAIR_SAMPLES:
+        return f"two classes have fewer than {_ONEDAL_PAIR_SAMPLES} samples together"
+    return None
+
+
+def _fit_active_sets(
+    parameters: dict[str, Any], X: Floats, y: NDArray[Any], sample_weight: Weights
+) -> dict[str, Any]:
+    """Fit by active sets."""
+    classes, codes = np.unique(y, return_inverse=True)
+    class_weight = compute_class_weight(parameters["class_weight"], classes=classes, y=y)
+    bounds = parameters["C"] * class_weight[codes]
+    if sample_weight is not None:
+        bounds *= sample_weight
+    norms = squared_norms(X)
+    kernel = Kernel(
+        parameters["kernel"], parameters["gamma"], parameters["coef0"], parameters["degree"]
+    )
+    problem = active_set.Problem(
+        X=X,
+        norms=norms.astype(kernel.working_dtype(X.dtype, norms)),
+        classes=codes,
+        bounds=bounds,
+        kernel=kernel,
+    )
+    settings = active_set.Settings(
+        **{name: parameters[name] for name in ("tol", "shrinking", "cache_size")}
+    )
+    pairs = active_set.solve(problem, settings)
+    return {
+        "classes_": classes,
+        "class_weight_": class_weight,
+        **_lay_out(pairs, X, codes, len(classes)),
+        "n_iter_": np.array([pair.n_iter for pair in pairs], dtype=np.int32),
+        "fit_status_": 0,
+    }
+
+
+def _lay_out(
+    pairs: list[active_set.PairSolution], X: Floats, codes: NDArray[np.intp], n_classes: int
+) -> dict[str, NDArray[Any]]:
+    """Put the solutions of the pairs into the arrays of scikit-learn, class by class."""
+    is_support = np.zeros(len(X), dtype=bool)
+    for pair in pairs:
+        is_support[pair.support] = True
+    support = np.flatnonzero(is_support)
+    support = support[np.argsort(codes[support], kind="stable")]
+    column = np.empty(len(X), dtype=np.intp)
+    column[support] = np.arange(len(support))
+    dual_coef = np.zeros((n_classes - 1, len(support)))
+    for (first, second), pair in zip(combinations(range(n_classes), 2), pairs, strict=True):
+        # A vector's coefficient against a later class stands a row higher: there is none against
+        # its own.
+        row = np.where(codes[pair.support] == first, second - 1, first)
+        dual_coef[row, column[pair.support]] = pair.coefficients
+    intercept = np.array([pair.intercept for pair in pairs])
+    # scikit-learn turns the only pair of two classes round: positive for the second.
+    sign = -1 if n_classes == 2 else 1
+    return {
+        "support_": support.astype(np.int32),
+        "support_vectors_": X[support],
+        "n_support_": np.bincount(codes[support], minlength=n_classes).astype(np.int32),
+        "dual_coef_": sign * dual_coef,
+        "intercept_": sign * intercept,
+    }
+
+
+def _fit_with_libsvm(
+    parameters: dict[str, Any], X: Floats, y: NDArray[Any], sample_weight: Weights
+) -> dict[str, Any]:
+    """Fit with libsvm."""
+    import sklearn.svm  # takes a second, and predicting does without
+
+    model = sklearn.svm.SVC(**parameters).fit(X, y, sample_weight)
+    return {
+        "classes_": model.classes_,
+        "class_weight_": model.class_weight_,
+        "support_": model.support_,
+        # libsvm works on a float64 copy: going back to float32 loses nothing
+        "support_vectors_": model.support_vectors_.astype(X.dtype, copy=False),
+        "n_support_": model.n_support_,
+        "dual_coef_": model.dual_coef_,
+        "intercept_": model.intercept_,
+        "n_iter_": model.n_iter_,
+        "fit_status_": model.fit_status_,
+    }
+
+
+def _fit_with_onedal(
+    parameters: dict[str, Any], X: Floats, y: NDArray[Any], sample_weight: Weights
+) -> dict[str, Any]:
+    """Fit with oneDAL."""
+    import daal4py
+    import sklearnex.svm
+
+    # Each thread solves a pair of classes with a kernel cache of its own.
+    cache_size = parameters["cache_size"] / daal4py.num_threads()
+    model = sklearnex.svm.SVC(**{**parameters, "cache_size": cache_size}).fit(X, y, sample_weight)
+    if not (np.isfinite(model.dual_coef_).all() and np.isfinite(model.intercept_).all()):
+        raise ValueError(
+            "The dual coefficients or intercepts are not finite."
+            " The input data may contain large values and need to be preprocessed."
+        )
+    fit_status = int(np.max(model.n_iter_) >= _ONEDAL_ITERATIONS)
+    if fit_status == 1:
+        warnings.warn(
+            f"oneDAL stopped after {_ONEDAL_ITERATIONS} iterations. Consider pre-processing your "
+            "data with StandardScaler or MinMaxScaler.",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
+    support_classes = np.searchsorted(model.classes_, y[model.support_])
+    # For two classes oneDAL lists the support vectors by row, libsvm by class and then by row.
+    order = np.argsort(support_classes, kind="stable")
+    support = model.support_[order]
+    return {
+        "classes_": model.classes_,
+        "class_weight_": model.class_weight_,
+        "support_": support.astype(np.int32),
+        "support_vectors_": X[support],
+        "n_support_": np.bincount(support_classes, minlength=len(model.classes_)).astype(np.int32),
+        "dual_coef_": model.dual_coef_[:, order].astype(np.float64, order="C"),
+        "intercept_": model.intercept_.astype(np.float64),
+        "n_iter_": model.n_iter_.astype(np.int32),
+        "fit_status_": fit_status,
+    }
