@@ -46,7 +46,7 @@ lint: $(ENVIRONMENT) ## check style and types
 	@ruff format --check
 	@mypy
 
-bench: $(ENVIRONMENT) ## measure the support vector classifier (20 minutes) into benchmarks/svc.md
+bench: $(ENVIRONMENT) ## measure the support vector classifier (a quarter of an hour) into benchmarks/svc.md
 	@python -m benchmarks.svc
 
 environment: $(ENVIRONMENT) ## build .venv from requirements.lock

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import numpy.typing as npt
@@ -92,23 +92,18 @@ def read(path: Path, image: Image) -> Digits:
     InputError
         With the row (1 is the first image) and the column of the first fault.
     """
-    columns = _header_of(path)
-    _check_header(columns, str(path))
-    pixels = len(columns) - columns.index("pixel0")
-    if pixels != image.pixels:
-        raise InputError(
-            f"{path}: row 0 (the header): {pixels} pixel columns; must be height × width = "
-            f"{image.height} × {image.width} = {image.pixels}"
-        )
-    dtypes = dict.fromkeys(columns, np.dtype(np.uint8)) | {"writer": np.dtype(np.int32)}
-    try:
-        with warnings.catch_warnings():
-            # A first row with too many values is only a warning to pandas.
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            frame = pd.read_csv(path, dtype=dtypes, index_col=False, na_filter=False, engine="c")
-    except (ValueError, OverflowError, pd.errors.ParserWarning):
-        # pandas says that something is wrong; where, only a slower look can tell.
-        raise InputError(f"{path}: {_first_fault(path, columns, image)}") from None
+    with _opened(path) as lines:
+        columns = _header_of(lines, path)
+        _check_header(columns, str(path))
+        pixels = len(columns) - columns.index("pixel0")
+        if pixels != image.pixels:
+            raise InputError(
+                f"{path}: row 0 (the header): {pixels} pixel columns; must be height × width = "
+                f"{image.height} × {image.width} = {image.pixels}"
+            )
+        frame = _read_rows(lines, columns)
+    if frame is None:
+        raise InputError(f"{path}: {_first_fault(path, columns, image)}")
     if len(frame) == 0:
         raise InputError(f"{path}: no rows below the header; must hold at least one image")
     labels = frame["label"].to_numpy()
@@ -121,17 +116,48 @@ def read(path: Path, image: Image) -> Digits:
     return Digits(np.ascontiguousarray(table), labels, rows, writers)
 
 
-def _header_of(path: Path) -> list[str]:
+def _opened(path: Path) -> TextIO:
+    """Open a table; bytes that are no text come out as text that is no number."""
     try:
-        with path.open(newline="", encoding="utf-8", errors="backslashreplace") as lines:
-            columns = next(csv.reader(lines), [])
+        return path.open(newline="", encoding="utf-8", errors="backslashreplace")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; run `dvc repro`, which makes it") from None
+
+
+def _header_of(lines: TextIO, path: Path) -> list[str]:
+    """Read the header and stop before the first row."""
+    try:
+        columns = next(csv.reader(lines), [])
     except csv.Error as error:
         raise InputError(f"{path}: not a CSV text ({error}); must be a table in UTF-8") from None
     if not columns:
         raise InputError(f"{path}: the file is empty; must hold a header and one image a row")
     return columns
+
+
+def _read_rows(lines: TextIO, columns: list[str]) -> pd.DataFrame | None:
+    """Read the rows below the header; None where something is wrong.
+
+    Where it is only a slower look can tell: pandas does not say.
+    """
+    dtypes = dict.fromkeys(columns, np.dtype(np.uint8)) | {"writer": np.dtype(np.int32)}
+    try:
+        with warnings.catch_warnings():
+            # A first row with too many values is only a warning to pandas.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            return pd.read_csv(
+                lines,
+                names=columns,
+                header=None,
+                dtype=dtypes,
+                index_col=False,
+                na_filter=False,
+                engine="c",
+            )
+    except pd.errors.EmptyDataError:
+        return pd.DataFrame(columns=columns)
+    except (ValueError, OverflowError, pd.errors.ParserWarning):
+        return None
 
 
 def _is_header(fields: Sequence[str]) -> bool:
@@ -155,7 +181,7 @@ def _check_header(columns: Sequence[str], name: str) -> None:
 def _first_fault(path: Path, columns: Sequence[str], image: Image) -> str:
     """Look at a table value by value and describe the first that is wrong."""
     largest = {"label": LARGEST_LABEL, "writer": LARGEST_WRITER}
-    with path.open(newline="", encoding="utf-8", errors="backslashreplace") as lines:
+    with _opened(path) as lines:
         table = csv.reader(lines)
         next(table)
         for row, values in enumerate(table, start=1):

@@ -1,8 +1,14 @@
 """dvc.yaml against the code: nothing that a stage depends on is missing from it or too many."""
 
+import json
+import shutil
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -141,37 +147,103 @@ def _under(key: str, section: str) -> bool:
     return key == section or key.startswith(f"{section}.")
 
 
-OPENED = """
-import os, runpy, sys
+WATCHED = """
+import json, os, runpy, sys
 root = os.getcwd() + os.sep
-opened = set()
+opened = []
 def note(event, arguments):
     if event == "open" and isinstance(arguments[0], str):
         path = os.path.abspath(arguments[0])
         mode = arguments[1] or "r"
         if path.startswith(root) and not set(mode) & set("wax+"):
-            opened.add(path.removeprefix(root).replace(os.sep, "/"))
+            opened.append(path.removeprefix(root).replace(os.sep, "/"))
 sys.addaudithook(note)
 sys.argv = sys.argv[1:]
 runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
-print("\\n".join(sorted(opened)))
+print(json.dumps({"opened": opened, "modules": sorted(sys.modules)}))
 """
+
+# Which stages need the libraries that are slow to import. scikit-learn imports pandas and scipy by
+# itself, and skops all of scikit-learn.
+SLOW_LIBRARIES = {
+    "jinja2": {"report"},
+    "matplotlib": {"describe", "tune", "evaluate", "explain"},
+    "pooch": {"fetch"},
+    "sklearn": set(STAGES) - {"flatten", "describe", "split", "report"},
+    "sklearnex": {"tune", "train", "curve"},
+    "skops": {"train", "evaluate", "explain"},
+}
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What a stage that ran opened to read, in order, and what it had imported at its end."""
+
+    opened: list[str]
+    modules: set[str]
+
+
+@pytest.fixture(scope="module")
+def watched(
+    _small: Repository, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str, str], Watched]:
+    """Run a stage for the digits and a model in a small pipeline, once, and watch it."""
+    root = tmp_path_factory.mktemp("watched") / "project"
+    shutil.copytree(_small.root, root, symlinks=True)
+    repository = Repository(root)
+
+    @cache
+    def run(stage: str, model: str) -> Watched:
+        command = [fill(word, "digits", model) for word in definition(stage)["cmd"].split()]
+        printed = repository.succeed(sys.executable, "-B", "-c", WATCHED, *command[2:])
+        seen = json.loads(printed.splitlines()[-1])
+        files = [name for name in seen["opened"] if (root / name).is_file()]
+        return Watched(files, set(seen["modules"]))
+
+    return run
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_running_stage_opens_only_its_deps(stage: str, small: Repository) -> None:
-    dataset, model = "digits", "forest"
-    command = [fill(word, dataset, model) for word in definition(stage)["cmd"].split()]
-    printed = small.succeed(sys.executable, "-B", "-c", OPENED, *command[2:])
+def test_a_running_stage_opens_only_its_deps(
+    stage: str, watched: Callable[[str, str], Watched]
+) -> None:
     opened = {
         name
-        for name in printed.splitlines()
-        if (small.root / name).is_file() and "__pycache__" not in name and name != "params.yaml"
+        for name in watched(stage, "forest").opened
+        if "__pycache__" not in name and name != "params.yaml"
     }
-    deps = {fill(dep, dataset, model) for dep in definition(stage)["deps"]}
+    deps = {fill(dep, "digits", "forest") for dep in definition(stage)["deps"]}
     assert f"stages/{stage}.py" in opened
     strangers = {name for name in opened if not any(Path(name).is_relative_to(d) for d in deps)}
     assert not strangers
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_running_stage_reads_no_file_twice(
+    stage: str, watched: Callable[[str, str], Watched]
+) -> None:
+    times = Counter(name for name in watched(stage, "forest").opened if not name.endswith(".py"))
+    assert times
+    assert {name: count for name, count in times.items() if count > 1} == {}
+
+
+@pytest.mark.parametrize(
+    ("stage", "model"),
+    [
+        (stage, model)
+        for stage in STAGES
+        for model in ("forest", "svc", "tree")
+        if model == "forest" or "${item.model}" in definition(stage)["cmd"]
+    ],
+)
+def test_a_running_stage_imports_no_slow_library_that_it_does_not_use(
+    stage: str, model: str, watched: Callable[[str, str], Watched]
+) -> None:
+    imported = {name for name in SLOW_LIBRARIES if name in watched(stage, model).modules}
+    needed = {name for name, stages in SLOW_LIBRARIES.items() if stage in stages}
+    if model != "svc" or find_spec("sklearnex") is None:
+        needed -= {"sklearnex"}
+    assert imported == needed
 
 
 def test_metrics_plots_and_artifacts_name_every_model_of_every_dataset() -> None:
