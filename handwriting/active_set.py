@@ -3,8 +3,8 @@
 For each pair of classes libsvm solves a small active set of the samples, for which it is given the
 kernel matrix. One matrix product then gives the margins of all samples of the pair; the worst of
 those that violate the optimality conditions join the active set, until there is none. The solution
-is that of the whole problem, to the same tolerance, and only the support vectors' kernel rows have
-been computed.
+is that of the whole problem, to the same tolerance. Kernel rows over the whole pair have been
+computed only for samples that were support vectors in some round.
 
 References
 ----------
@@ -34,9 +34,11 @@ _GROWTH = 0.5
 _DENSE_SHARE = 0.9
 _DENSE_GROWTH = 2.0
 
-# Kernel rows are computed, and kept or computed anew, in blocks of this many; each in strips of so
-# many columns, which are in the cache when the kernel function comes to them.
+# Kernel rows are computed, and kept or computed anew, in blocks of so many, or of this share of the
+# cache if that is less; each in strips of so many columns, which are in the processor's cache when
+# the kernel function comes to them.
 _BLOCK_ROWS = 512
+_BLOCK_SHARE = 1 / 8
 _STRIP_COLUMNS = 1024
 
 
@@ -53,7 +55,7 @@ class PairSolution:
     intercept : float
         Constant of the decision function, which is positive for the first class.
     n_iter : int
-        libsvm's iterations over all rounds.
+        libsvm's iterations over all rounds, or for the pair as a whole where it solved that.
     """
 
     support: NDArray[np.intp]
@@ -111,7 +113,8 @@ class Settings:
 def solve(problem: Problem, settings: Settings) -> list[PairSolution]:
     """Solve every pair of classes, on all cores.
 
-    The result does not depend on how many cores there are.
+    With more than two classes the result does not depend on how many cores there are; one pair has
+    all of BLAS's threads, whose number may show in the last bits.
 
     Returns
     -------
@@ -125,7 +128,8 @@ def solve(problem: Problem, settings: Settings) -> list[PairSolution]:
     """
     n_classes = int(problem.classes.max()) + 1
     rows = [np.flatnonzero(problem.classes == index) for index in range(n_classes)]
-    cache_bytes = settings.cache_size * 1e6 / count_threads()
+    pairs = list(combinations(range(n_classes), 2))
+    cache_bytes = settings.cache_size * 1e6 / min(count_threads(), len(pairs))
 
     def solve_pair(pair: tuple[int, int]) -> PairSolution:
         first, second = pair
@@ -134,7 +138,7 @@ def solve(problem: Problem, settings: Settings) -> list[PairSolution]:
         solution = _solve_pair(_Pair(problem, chosen, targets), settings, cache_bytes)
         return replace(solution, support=chosen[solution.support])
 
-    return map_over_cores(solve_pair, list(combinations(range(n_classes), 2)))
+    return map_over_cores(solve_pair, pairs)
 
 
 class _Pair:
@@ -179,29 +183,38 @@ class _Pair:
     def _kernel_values(self, rows: NDArray[np.intp], X: Floats, norms: Floats) -> Floats:
         left, left_norms = self.X[rows], self._norms[rows]
         values = np.empty((len(left), len(X)), dtype=X.dtype)
-        for start in range(0, len(X), _STRIP_COLUMNS):
-            strip = slice(start, start + _STRIP_COLUMNS)
-            np.matmul(left, X[strip].T, out=values[:, strip])
-            self.kernel.apply(values[:, strip], left_norms, norms[strip])
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is found later
+            for start in range(0, len(X), _STRIP_COLUMNS):
+                strip = slice(start, start + _STRIP_COLUMNS)
+                np.matmul(left, X[strip].T, out=values[:, strip])
+                self.kernel.apply(values[:, strip], left_norms, norms[strip])
         return values
 
 
 def _solve_pair(pair: _Pair, settings: Settings, cache_bytes: float) -> PairSolution:
-    """Solve a pair of classes; the rows of the support vectors are counted within it.
+    """Solve a pair of classes; the rows of the support vectors are counted within it."""
+    found = _solve_by_active_sets(pair, settings, cache_bytes)
+    return _solve_whole(pair, settings) if found is None else found
+
+
+def _solve_by_active_sets(
+    pair: _Pair, settings: Settings, cache_bytes: float
+) -> PairSolution | None:
+    """Solve a pair of classes by active sets; None when one outgrows the cache.
 
     libsvm ends when the conditions of no two samples contradict each other by more than its
     tolerance. Half of `tol` for the active set, and half of it to either side for the samples
     outside, make `tol` for any two samples of the pair.
     """
     kernel_matrix = _KernelMatrix(pair)
-    sums = _KernelSums(pair, cache_bytes)
+    sums = _KernelSums(pair, settings, cache_bytes)
     active = np.empty(0, dtype=np.intp)
     joining = _starting_rows(pair.targets)
     n_iter = 0
     while len(joining) > 0:
         active = np.concatenate([active, joining])
         if len(active) ** 2 * kernel_matrix.itemsize > settings.cache_size * 1e6:
-            return _solve_whole(pair, settings)
+            return None
         kernel_matrix.extend(joining)
         found = _solve_active(pair, active, kernel_matrix.values(), settings)
         n_iter += found.n_iter
@@ -218,11 +231,21 @@ def _find_violators(
     if not is_outside.any():
         return active[:0]
     margins = pair.targets * (sums.evaluate(found) + found.intercept)
+    _check_finite(margins)  # of kernel values that are not, some margin is not
     violators = np.flatnonzero(is_outside & (margins < 1 - tol / 2))
     worst_first = violators[np.argsort(margins[violators], kind="stable")]
     is_dense = len(found.support) >= _DENSE_SHARE * len(active)
     growth = _DENSE_GROWTH if is_dense else _GROWTH
     return worst_first[: int(len(active) * growth) + 1]
+
+
+def _check_finite(values: Floats) -> None:
+    """Raise a ValueError where kernel values, or sums of them, are not finite."""
+    if not np.isfinite(values).all():
+        raise ValueError(
+            "A value of the kernel is not finite."
+            " The input data may contain large values and need to be preprocessed."
+        )
 
 
 def _starting_rows(targets: NDArray[np.float64]) -> NDArray[np.intp]:
@@ -260,13 +283,8 @@ class _KernelMatrix:
         """
         n_old, n_new = len(self._rows), len(self._rows) + len(joining)
         self._rows = np.concatenate([self._rows, joining])
-        with np.errstate(over="ignore", invalid="ignore"):
-            new = self._pair.kernel_matrix(joining, self._rows)
-        if not np.isfinite(new).all():
-            raise ValueError(
-                "A value of the kernel is not finite."
-                " The input data may contain large values and need to be preprocessed."
-            )
+        new = self._pair.kernel_matrix(joining, self._rows)
+        _check_finite(new)
         self._values.resize(n_new * n_new, refcheck=False)
         for row in reversed(range(1, n_old)):
             old_place = self._values[row * n_old : (row + 1) * n_old]
@@ -274,6 +292,9 @@ class _KernelMatrix:
         matrix = self.values()
         matrix[n_old:] = new
         matrix[:n_old, n_old:] = new[:, :n_old].T
+        # Rounded in another order the mirror image of a value may differ in its last bit.
+        own = matrix[n_old:, n_old:]
+        np.maximum(own, own.T.copy(), out=own)
 
 
 def _solve_active(
@@ -325,9 +346,13 @@ def _solution(model: Any, rows: NDArray[np.intp]) -> PairSolution:
 class _KernelSums:
     """Sums of kernel rows for changing coefficients; a row is computed when it first has one."""
 
-    def __init__(self, pair: _Pair, cache_bytes: float) -> None:
+    def __init__(self, pair: _Pair, settings: Settings, cache_bytes: float) -> None:
         self._pair = pair
         self._free_bytes = cache_bytes
+        # A block is a small part of the cache, so that one which finds no room in it can be
+        # computed beside it. Its size may not depend on the threads: the bits depend on it.
+        block_bytes = _BLOCK_SHARE * settings.cache_size * 1e6
+        self._block_rows = int(np.clip(block_bytes / pair.row_bytes, 1, _BLOCK_ROWS))
         self._has_row = np.zeros(len(pair), dtype=bool)
         # Rows of a block, and their kernel rows where there was room for them. Computed anew in
         # the same block, a row has the same bits.
@@ -340,16 +365,24 @@ class _KernelSums:
         self._add_rows(solution.support[~self._has_row[solution.support]])
         total = np.zeros(len(self._pair))
         for rows, kept in self._blocks:
-            factors = coefficients[rows]
-            if factors.any():
-                kernel_rows = self._pair.kernel_rows(rows) if kept is None else kept
-                total += factors.astype(kernel_rows.dtype) @ kernel_rows
+            total += self._sum_block(coefficients[rows], rows, kept)
+        return total
+
+    def _sum_block(
+        self, coefficients: NDArray[np.float64], rows: NDArray[np.intp], kept: Floats | None
+    ) -> Floats | float:
+        """Sum one block, in the type of the kernel."""
+        if not coefficients.any():
+            return 0.0
+        kernel_rows = self._pair.kernel_rows(rows) if kept is None else kept
+        with np.errstate(over="ignore", invalid="ignore"):
+            total: Floats = coefficients.astype(kernel_rows.dtype) @ kernel_rows
         return total
 
     def _add_rows(self, rows: NDArray[np.intp]) -> None:
         """Add rows, and compute them now where there is room to keep them."""
-        for start in range(0, len(rows), _BLOCK_ROWS):
-            block = rows[start : start + _BLOCK_ROWS]
+        for start in range(0, len(rows), self._block_rows):
+            block = rows[start : start + self._block_rows]
             kept = None
             if self._pair.row_bytes * len(block) <= self._free_bytes:
                 kept = self._pair.kernel_rows(block)

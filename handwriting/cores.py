@@ -14,6 +14,9 @@ Result = TypeVar("Result")
 # restore each other's.
 _blas_limit = threading.Lock()
 
+# Whether this thread works on an item already: the cores are taken then.
+_inside = threading.local()
+
 
 def count_threads() -> int:
     """Count the threads that BLAS may use now: one for each core, unless the caller says less.
@@ -27,16 +30,24 @@ def map_over_cores(function: Callable[[Item], Result], items: Sequence[Item]) ->
     """Apply `function` to each item, with one BLAS thread an item and no more threads than BLAS.
 
     What is not a matrix product then runs on all cores too, and a limit that the caller has set
-    for BLAS holds here.
+    for BLAS holds here. A single item keeps all of BLAS's threads, whose number may show in the
+    last bits of its products.
     """
-    if len(items) == 1:
-        return [function(items[0])]
+    if len(items) == 1 or getattr(_inside, "is_worker", False):
+        return [function(item) for item in items]
     with _blas_limit:
         n_threads = count_threads()
         if n_threads == 1:
             return [function(item) for item in items]
-        with _blas().limit(limits=1), ThreadPoolExecutor(n_threads) as executor:
+        with (
+            _blas().limit(limits=1),
+            ThreadPoolExecutor(n_threads, initializer=_mark_worker) as executor,
+        ):
             return list(executor.map(function, items))
+
+
+def _mark_worker() -> None:
+    _inside.is_worker = True
 
 
 def _blas() -> ThreadpoolController:

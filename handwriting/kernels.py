@@ -12,6 +12,9 @@ Floats = NDArray[np.floating[Any]]
 # gamma * ||s||^2 * 1e-7, so below this bound a kernel value is right to about 1e-6.
 _FLOAT32_EXPONENT = 16.0
 
+# gamma, squared norms and all between them stay clear of the ends of single precision.
+_FLOAT32_RANGE = 1e-30, 1e30
+
 
 @dataclass(frozen=True)
 class Kernel:
@@ -33,13 +36,32 @@ class Kernel:
     coef0: float
     degree: int
 
-    def working_dtype(self, dtype: np.dtype[Any], norms: NDArray[np.float64]) -> np.dtype[Any]:
-        """Choose the type to compute in for samples of `dtype` with the squared `norms`.
+    def working_dtype(
+        self, dtype: np.dtype[Any], norms: NDArray[np.float64], X_norms: NDArray[np.float64]
+    ) -> np.dtype[Any]:
+        """Choose the type to compute the kernel of two sets of samples in.
 
-        float32 where all is float32, the kernel is rbf and its exponents are small; else float64.
+        Parameters
+        ----------
+        dtype : numpy.dtype
+            float32 if both sets are float32, else float64.
+        norms : ndarray of shape (m,), float64
+            Squared norms of the support vectors, or of what may become one.
+        X_norms : ndarray of shape (n,), float64
+            Squared norms of the other samples; these may lie far away.
+
+        Returns
+        -------
+        numpy.dtype
+            float32 where all is float32, the kernel is rbf and its exponents are small; else
+            float64.
         """
+        low, high = _FLOAT32_RANGE
         is_safe_in_single = (
-            self.name == "rbf" and self.gamma * norms.max(initial=0) <= _FLOAT32_EXPONENT
+            self.name == "rbf"
+            and low < self.gamma < high
+            and self.gamma * norms.max(initial=0) <= _FLOAT32_EXPONENT
+            and max(norms.max(initial=0), X_norms.max(initial=0)) < high
         )
         return dtype if is_safe_in_single else np.dtype(np.float64)
 

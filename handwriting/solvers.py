@@ -1,7 +1,7 @@
 """What fits a support vector classifier: active sets, oneDAL or libsvm.
 
 Each solver gives the fitted attributes of `sklearn.svm.SVC`, in its layout and as plain arrays, so
-that nothing which is stored shows the solver but for the last digits of the solution.
+that a model is stored, loaded and used alike whatever fitted it.
 """
 
 import os
@@ -25,6 +25,10 @@ _SOLVERS = ("active_set", "onedal", "libsvm")
 # With fewer samples than this in the largest pair of classes the other solver is faster: what each
 # pair and each round costs before it begins weighs more than what it saves. Measured on MNIST.
 _ACTIVE_SET_PAIR_SAMPLES = {"onedal": 800, "libsvm": 200}
+
+# Active sets save kernel values and repeat iterations. With few features a kernel value costs
+# little, and where classes overlap the iterations then cost several times what is saved.
+_ACTIVE_SET_FEATURES = 100
 
 # sklearnex reads "no limit" as this many iterations and says nothing when it reaches them.
 _ONEDAL_ITERATIONS = 10_000
@@ -69,7 +73,8 @@ def fit(
         raise ValueError(
             f"The number of classes has to be greater than one; got {len(classes)} class"
         )
-    solver = _choose(parameters, counts, sample_weight)
+    obstacle = _obstacle(parameters, y, sample_weight)
+    solver = _requested(counts, obstacle) or _fastest(X.shape[1], counts, obstacle)
     solve = {
         "active_set": _fit_active_sets,
         "onedal": _fit_with_onedal,
@@ -78,28 +83,35 @@ def fit(
     return {**solve(parameters, X, y, sample_weight), "solver_": solver}
 
 
-def _choose(parameters: dict[str, Any], counts: NDArray[np.intp], sample_weight: Weights) -> str:
-    """Choose a solver by the environment and by what each can do."""
-    obstacle = _obstacle(parameters, sample_weight)
-    onedal_obstacle = obstacle or _onedal_obstacle(counts)
+def _requested(counts: NDArray[np.intp], obstacle: str | None) -> str:
+    """Read the solver that the environment forces, '' if none, and check that it can solve."""
     requested = os.environ.get(SOLVER_VARIABLE, "")
     if requested and requested not in _SOLVERS:
         raise ValueError(
             f"{SOLVER_VARIABLE} is {requested!r}: set it to 'active_set', 'onedal' or 'libsvm'"
         )
-    refused = {"active_set": obstacle, "onedal": onedal_obstacle}.get(requested)
-    if refused is not None:
+    if requested == "onedal":
+        obstacle = obstacle or _onedal_obstacle(counts)
+    if requested in ("active_set", "onedal") and obstacle is not None:
         raise ValueError(
-            f"{SOLVER_VARIABLE} is {requested!r}, but {refused}: unset it or set it to 'libsvm'"
+            f"{SOLVER_VARIABLE} is {requested!r}, but {obstacle}: unset it or set it to 'libsvm'"
         )
-    if requested:
-        return requested
-    whole = "onedal" if onedal_obstacle is None else "libsvm"
-    is_large = np.sort(counts)[-2:].sum() >= _ACTIVE_SET_PAIR_SAMPLES[whole]
-    return "active_set" if is_large and obstacle is None else whole
+    return requested
 
 
-def _obstacle(parameters: dict[str, Any], sample_weight: Weights) -> str | None:
+def _fastest(n_features: int, counts: NDArray[np.intp], obstacle: str | None) -> str:
+    """Choose the fastest solver of those that can solve the problem."""
+    if obstacle is not None:
+        return "libsvm"
+    whole = "onedal" if _onedal_obstacle(counts) is None else "libsvm"
+    pair_samples = np.sort(counts)[-2:].sum()
+    is_for_active_sets = (
+        n_features >= _ACTIVE_SET_FEATURES and pair_samples >= _ACTIVE_SET_PAIR_SAMPLES[whole]
+    )
+    return "active_set" if is_for_active_sets else whole
+
+
+def _obstacle(parameters: dict[str, Any], y: NDArray[Any], sample_weight: Weights) -> str | None:
     """Say why only libsvm can solve the problem, or None."""
     kernel = parameters["kernel"]
     if kernel == "sigmoid" or (kernel == "poly" and parameters["coef0"] < 0):
@@ -109,9 +121,21 @@ def _obstacle(parameters: dict[str, Any], sample_weight: Weights) -> str | None:
         return "gamma is 0"
     if parameters["max_iter"] != -1:
         return "max_iter limits the iterations of libsvm"
-    if sample_weight is not None and sample_weight.min() <= 0:
-        return "a sample weight is not positive"
+    bounds = _bounds(parameters, y, sample_weight)
+    if not (np.isfinite(bounds).all() and bounds.min() > 0):
+        return "C times the weights is not positive and finite"
     return None
+
+
+def _bounds(
+    parameters: dict[str, Any], y: NDArray[Any], sample_weight: Weights
+) -> NDArray[np.float64]:
+    """Compute the upper bound of each sample's dual variable: C times its weights (n_samples,)."""
+    classes, codes = np.unique(y, return_inverse=True)
+    class_weight = compute_class_weight(parameters["class_weight"], classes=classes, y=y)
+    with np.errstate(over="ignore", invalid="ignore"):
+        bounds: NDArray[np.float64] = parameters["C"] * class_weight[codes]
+        return bounds if sample_weight is None else bounds * sample_weight
 
 
 def _onedal_obstacle(counts: NDArray[np.intp]) -> str | None:
@@ -128,19 +152,13 @@ def _fit_active_sets(
 ) -> dict[str, Any]:
     """Fit by active sets."""
     classes, codes = np.unique(y, return_inverse=True)
-    class_weight = compute_class_weight(parameters["class_weight"], classes=classes, y=y)
-    bounds = parameters["C"] * class_weight[codes]
-    if sample_weight is not None:
-        bounds *= sample_weight
     norms = squared_norms(X)
-    kernel = Kernel(
-        parameters["kernel"], parameters["gamma"], parameters["coef0"], parameters["degree"]
-    )
+    kernel = _kernel(parameters)
     problem = active_set.Problem(
         X=X,
-        norms=norms.astype(kernel.working_dtype(X.dtype, norms)),
+        norms=norms.astype(kernel.working_dtype(X.dtype, norms, norms)),
         classes=codes,
-        bounds=bounds,
+        bounds=_bounds(parameters, y, sample_weight),
         kernel=kernel,
     )
     settings = active_set.Settings(
@@ -149,11 +167,17 @@ def _fit_active_sets(
     pairs = active_set.solve(problem, settings)
     return {
         "classes_": classes,
-        "class_weight_": class_weight,
+        "class_weight_": compute_class_weight(parameters["class_weight"], classes=classes, y=y),
         **_lay_out(pairs, X, codes, len(classes)),
         "n_iter_": np.array([pair.n_iter for pair in pairs], dtype=np.int32),
         "fit_status_": 0,
     }
+
+
+def _kernel(parameters: dict[str, Any]) -> Kernel:
+    """Make the kernel that the parameters name."""
+    names = {"name": "kernel", "gamma": "gamma", "coef0": "coef0", "degree": "degree"}
+    return Kernel(**{field: parameters[name] for field, name in names.items()})
 
 
 def _lay_out(
@@ -215,7 +239,11 @@ def _fit_with_onedal(
 
     # Each thread solves a pair of classes with a kernel cache of its own.
     cache_size = parameters["cache_size"] / daal4py.num_threads()
-    model = sklearnex.svm.SVC(**{**parameters, "cache_size": cache_size}).fit(X, y, sample_weight)
+    norms = squared_norms(X)
+    working = _kernel(parameters).working_dtype(X.dtype, norms, norms)
+    model = sklearnex.svm.SVC(**{**parameters, "cache_size": cache_size}).fit(
+        X.astype(working, copy=False), y, sample_weight
+    )
     if not (np.isfinite(model.dual_coef_).all() and np.isfinite(model.intercept_).all()):
         raise ValueError(
             "The dual coefficients or intercepts are not finite."

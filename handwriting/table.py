@@ -184,9 +184,9 @@ def _first_fault(path: Path, columns: Sequence[str], image: Image) -> str:
     with _opened(path) as lines:
         table = csv.reader(lines)
         next(table)
-        for row, values in enumerate(table, start=1):
+        for row, values in enumerate(filter(None, table), start=1):  # blank lines are no rows
             if len(values) != len(columns):
-                last = columns[min(len(values), len(columns)) - 1] if values else columns[0]
+                last = columns[min(len(values), len(columns)) - 1]
                 return (
                     f"row {row}, column {last}: the row has {len(values)} values; must have "
                     f"{len(columns)}"

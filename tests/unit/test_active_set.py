@@ -83,12 +83,14 @@ def test_active_sets_grow_without_repeating_a_sample(monkeypatch):
     def listen(pair, active, kernel_matrix, settings):
         expected = pair.kernel_matrix(active, active)
         np.testing.assert_allclose(kernel_matrix, expected, atol=1e-6)
+        np.testing.assert_array_equal(kernel_matrix, kernel_matrix.T)
         seen.append(active)
         return solve_active(pair, active, kernel_matrix, settings)
 
     monkeypatch.setattr(active_set, "_START_SAMPLES", 20)
     monkeypatch.setattr(active_set, "_solve_active", listen)
     active_set.solve(problem_of(*two_clouds()), SETTINGS)
+    assert len(seen) > 2
     for earlier, later in pairwise(seen):
         np.testing.assert_array_equal(later[: len(earlier)], earlier)
         assert len(later) > len(earlier)
@@ -118,14 +120,39 @@ def test_a_pair_that_outgrows_the_cache_is_solved_by_libsvm_as_a_whole(rounds):
     assert solution.intercept == stock.intercept_[0]
 
 
-def test_the_number_of_cores_does_not_show():
+def test_a_block_beside_the_cache_is_a_small_part_of_it(monkeypatch):
+    monkeypatch.setattr(active_set, "_START_SAMPLES", 20)
+    X, classes = two_clouds(dtype=np.float64)
+    order = np.argsort(classes, kind="stable")
+    pair = active_set._Pair(problem_of(X, classes), order, np.repeat([1.0, -1.0], len(X) // 2))
+    sizes = []
+    kernel_rows = pair.kernel_rows
+    pair.kernel_rows = lambda rows: sizes.append(len(rows) * pair.row_bytes) or kernel_rows(rows)
+    assert active_set._solve_by_active_sets(pair, replace(SETTINGS, cache_size=2), 0) is not None
+    assert len(sizes) > 3
+    assert max(sizes) <= 2e6 / 8
+
+
+def test_the_number_of_cores_does_not_show(rounds):
     rng = np.random.default_rng(1)
-    classes = np.arange(400) % 4
-    X = (rng.normal(size=(400, 5)) + classes[:, np.newaxis]).astype(np.float32)
+    classes = np.arange(1200) % 4
+    X = (rng.normal(size=(1200, 30)) + classes[:, np.newaxis] / 3).astype(np.float32)
     on_all = active_set.solve(problem_of(X, classes), SETTINGS)
+    assert len(rounds) > 2 * len(on_all)
     with threadpool_limits(1):
         on_one = active_set.solve(problem_of(X, classes), SETTINGS)
     assert [bits(solution) for solution in on_all] == [bits(solution) for solution in on_one]
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_same_fit_gives_the_same_bytes(n_classes, dtype, rounds):
+    rng = np.random.default_rng(1)
+    classes = np.arange(2400) % n_classes
+    X = (rng.normal(size=(2400, 30)) + classes[:, np.newaxis] / 3).astype(dtype)
+    first, second = (active_set.solve(problem_of(X, classes), SETTINGS) for _ in range(2))
+    assert len(rounds) > 4 * len(first)
+    assert [bits(solution) for solution in first] == [bits(solution) for solution in second]
 
 
 def test_dense_problems_grow_faster(rounds):
@@ -137,11 +164,15 @@ def test_dense_problems_grow_faster(rounds):
 
 
 @pytest.mark.filterwarnings("error")
-def test_values_that_are_not_finite_are_one_clear_line(monkeypatch):
+@pytest.mark.parametrize("row", [0, 1, 2, 3])
+def test_a_value_that_is_not_finite_is_one_clear_line(row, monkeypatch):
+    """Wherever it stands: in the first active set or outside it."""
     monkeypatch.setenv(SOLVER_VARIABLE, "active_set")
-    X, classes = two_clouds(40, np.float64)
+    monkeypatch.setattr(active_set, "_START_SAMPLES", 20)
+    X, classes = two_clouds(600, np.float64)
+    X[row] = 1e40
     with pytest.raises(ValueError, match=r"^A value of the kernel is not finite\. .*preprocessed"):
-        SVC(kernel="poly", degree=9, gamma=1.0).fit(X * 1e60, classes)
+        SVC(kernel="poly", degree=9, gamma=1.0, C=1e-3).fit(X, classes)
 
 
 def test_fewer_than_two_classes_are_one_clear_line(monkeypatch):
@@ -164,4 +195,5 @@ def test_fewer_than_two_classes_are_one_clear_line(monkeypatch):
 def test_scikit_learn_checks(check, monkeypatch):
     # Not forced: what active sets can't solve is still left to libsvm.
     monkeypatch.setattr(solvers, "_ACTIVE_SET_PAIR_SAMPLES", {"onedal": 0, "libsvm": 0})
+    monkeypatch.setattr(solvers, "_ACTIVE_SET_FEATURES", 0)
     check(SVC())

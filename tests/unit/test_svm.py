@@ -208,6 +208,39 @@ def test_single_precision_is_given_up_where_it_is_too_coarse(force):
     np.testing.assert_allclose(ours.decision_function(X), stock.decision_function(X), atol=1e-7)
 
 
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("scale", [1e-20, 1e20])
+def test_values_near_the_ends_of_single_precision(solver, scale, force):
+    force("libsvm")
+    X, y = small_problem(3, np.float32)
+    X *= np.float32(scale)
+    stock = sklearn.svm.SVC(decision_function_shape="ovo").fit(X, y)
+    force(solver)
+    ours = SVC(decision_function_shape="ovo").fit(X, y)
+    np.testing.assert_allclose(ours.decision_function(X), stock.decision_function(X), atol=2e-3)
+
+
+def test_rows_far_away(force):
+    force("libsvm")
+    X, y = small_problem(3, np.float32)
+    far = np.full((1, 5), 1e25, dtype=np.float32)
+    stock, ours = (kind(decision_function_shape="ovo").fit(X, y) for kind in (sklearn.svm.SVC, SVC))
+    np.testing.assert_allclose(ours.decision_function(far), stock.decision_function(far), atol=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore:Solver terminated early")
+@pytest.mark.parametrize("C", [1.0, 100.0, 1e4])
+def test_single_precision_is_precise_enough(C, force):
+    """Large dual coefficients would make rounding show: single precision is given up for them."""
+    force("libsvm")
+    rng = np.random.default_rng(0)
+    y = np.arange(1500) % 2
+    X = (rng.normal(size=(1500, 10)) + y[:, np.newaxis] * 0.3).astype(np.float32)
+    model = SVC(C=C, gamma=0.05, max_iter=20_000).fit(X, y)
+    exact = model.decision_function(X.astype(np.float64))
+    np.testing.assert_allclose(model.decision_function(X), exact, atol=2e-4)
+
+
 def test_one_row_and_no_row():
     X, y = small_problem()
     model = SVC().fit(X, y)
@@ -233,6 +266,13 @@ def test_a_limit_on_blas_holds_for_the_blocks():
     with threadpool_limits(1):
         cores.map_over_cores(lambda block: seen.append(threading.get_ident()), [np.zeros(1)] * 4)
     assert set(seen) == {threading.get_ident()}
+
+
+def test_a_map_inside_a_map_does_not_wait_for_itself():
+    def inner(number):
+        return cores.map_over_cores(lambda other: 10 * number + other, [1, 2])
+
+    assert cores.map_over_cores(inner, [1, 2, 3]) == [[11, 12], [21, 22], [31, 32]]
 
 
 def test_blas_has_one_thread_in_a_block_and_its_threads_back_afterwards():
@@ -331,6 +371,8 @@ def test_arrays_have_the_layout_of_libsvm(solver, n_classes, dtype, force):
         ({"kernel": "poly", "coef0": -1.0}, None),
         ({"gamma": 0.0}, None),
         ({"max_iter": 1000}, None),
+        ({"C": np.inf}, None),
+        ({"C": 1e300, "class_weight": {0: 1e300}}, None),
         ({}, [1, 0, 1, 1, 1, 1]),
     ],
 )
@@ -355,10 +397,21 @@ def assert_left_to_libsvm(solver, X, y, params, weight, force):
         SVC(**params).fit(X, y, weight)
 
 
+@pytest.mark.parametrize("class_weight", [{0: 0.0}, {0: -1.0}])
+def test_class_weights_that_are_not_positive_are_refused_as_libsvm_refuses_them(class_weight):
+    X, y = small_problem()
+    with pytest.raises(ValueError, match="not finite"):
+        sklearn.svm.SVC(class_weight=class_weight).fit(X, y)
+    with pytest.raises(ValueError, match="not finite"):
+        SVC(class_weight=class_weight).fit(X, y)
+
+
 def test_the_solver_follows_the_size(monkeypatch):
-    X, y = small_problem(n_classes=2)  # forty samples
+    X, y = small_problem(n_classes=2)  # forty samples of five features
     assert SVC().fit(X, y).solver_ != "active_set"
     monkeypatch.setattr(solvers, "_ACTIVE_SET_PAIR_SAMPLES", {"onedal": 40, "libsvm": 40})
+    assert SVC().fit(X, y).solver_ != "active_set"
+    monkeypatch.setattr(solvers, "_ACTIVE_SET_FEATURES", 5)
     assert SVC().fit(X, y).solver_ == "active_set"
     assert SVC(kernel="sigmoid").fit(X, y).solver_ == "libsvm"
 
