@@ -6,6 +6,8 @@ that a model is stored, loaded and used alike whatever fitted it.
 
 import os
 import warnings
+from dataclasses import dataclass
+from functools import cached_property
 from importlib.util import find_spec
 from itertools import combinations
 from typing import Any
@@ -20,7 +22,6 @@ from handwriting import active_set
 from handwriting.kernels import Floats, Kernel, squared_norms
 
 SOLVER_VARIABLE = "HANDWRITING_SVC_SOLVER"
-_SOLVERS = ("active_set", "onedal", "libsvm")
 
 # With fewer samples than this in the largest pair of classes the other solver is faster: what each
 # pair and each round costs before it begins weighs more than what it saves. Measured on MNIST.
@@ -38,6 +39,66 @@ _ONEDAL_ITERATIONS = 10_000
 _ONEDAL_PAIR_SAMPLES = 4
 
 Weights = NDArray[np.float64] | None
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What is to be fitted, and what follows from it; the fields are the arguments of `fit`."""
+
+    parameters: dict[str, Any]
+    X: Floats
+    y: NDArray[Any]
+    sample_weight: Weights
+
+    @cached_property
+    def classes(self) -> NDArray[Any]:
+        """Class labels (n_classes,)."""
+        return np.unique(self.y)
+
+    @cached_property
+    def codes(self) -> NDArray[np.intp]:
+        """Index of each sample's class (n_samples,)."""
+        return np.searchsorted(self.classes, self.y)
+
+    @cached_property
+    def counts(self) -> NDArray[np.intp]:
+        """Number of samples of each class (n_classes,)."""
+        return np.bincount(self.codes)
+
+    @cached_property
+    def class_weight(self) -> NDArray[np.float64]:
+        """Factor of C for each class (n_classes,)."""
+        weights: NDArray[np.float64] = compute_class_weight(
+            self.parameters["class_weight"], classes=self.classes, y=self.y
+        )
+        return weights
+
+    @cached_property
+    def bounds(self) -> NDArray[np.float64]:
+        """Upper bound of each sample's dual variable: C times its weights (n_samples,)."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            bounds: NDArray[np.float64] = self.parameters["C"] * self.class_weight[self.codes]
+            return bounds if self.sample_weight is None else bounds * self.sample_weight
+
+    @cached_property
+    def norms(self) -> NDArray[np.float64]:
+        """Squared norm of each sample (n_samples,)."""
+        return squared_norms(self.X)
+
+    @cached_property
+    def kernel(self) -> Kernel:
+        """The kernel that the parameters name."""
+        return Kernel(
+            self.parameters["kernel"],
+            gamma=self.parameters["gamma"],
+            coef0=self.parameters["coef0"],
+            degree=self.parameters["degree"],
+        )
+
+    @cached_property
+    def working_dtype(self) -> np.dtype[Any]:
+        """Type to compute the kernel in."""
+        return self.kernel.working_dtype(self.X.dtype, self.norms, self.norms)
 
 
 def fit(
@@ -68,116 +129,97 @@ def fit(
         that can't solve the problem, or if the solution is not finite.
     """
     check_classification_targets(y)
-    classes, counts = np.unique(y, return_counts=True)
-    if len(classes) < 2:
+    task = _Task(parameters, X, y, sample_weight)
+    if len(task.classes) < 2:
         raise ValueError(
-            f"The number of classes has to be greater than one; got {len(classes)} class"
+            f"The number of classes has to be greater than one; got {len(task.classes)} class"
         )
-    obstacle = _obstacle(parameters, y, sample_weight)
-    solver = _requested(counts, obstacle) or _fastest(X.shape[1], counts, obstacle)
+    solver = _requested(task) or _fastest(task)
     solve = {
-        "active_set": _fit_active_sets,
+        "active_set": _fit_by_active_sets,
         "onedal": _fit_with_onedal,
         "libsvm": _fit_with_libsvm,
     }[solver]
-    return {**solve(parameters, X, y, sample_weight), "solver_": solver}
+    return {**solve(task), "solver_": solver}
 
 
-def _requested(counts: NDArray[np.intp], obstacle: str | None) -> str:
+def _requested(task: _Task) -> str:
     """Read the solver that the environment forces, '' if none, and check that it can solve."""
     requested = os.environ.get(SOLVER_VARIABLE, "")
-    if requested and requested not in _SOLVERS:
+    if requested not in ("", "active_set", "onedal", "libsvm"):
         raise ValueError(
             f"{SOLVER_VARIABLE} is {requested!r}: set it to 'active_set', 'onedal' or 'libsvm'"
         )
-    if requested == "onedal":
-        obstacle = obstacle or _onedal_obstacle(counts)
-    if requested in ("active_set", "onedal") and obstacle is not None:
+    obstacle = None
+    if requested == "active_set":
+        obstacle = _obstacle(task)
+    elif requested == "onedal":
+        obstacle = _onedal_obstacle(task)
+    if obstacle is not None:
         raise ValueError(
             f"{SOLVER_VARIABLE} is {requested!r}, but {obstacle}: unset it or set it to 'libsvm'"
         )
     return requested
 
 
-def _fastest(n_features: int, counts: NDArray[np.intp], obstacle: str | None) -> str:
+def _fastest(task: _Task) -> str:
     """Choose the fastest solver of those that can solve the problem."""
-    if obstacle is not None:
+    if _obstacle(task) is not None:
         return "libsvm"
-    whole = "onedal" if _onedal_obstacle(counts) is None else "libsvm"
-    pair_samples = np.sort(counts)[-2:].sum()
+    whole = "onedal" if _onedal_obstacle(task) is None else "libsvm"
+    pair_samples = np.sort(task.counts)[-2:].sum()
     is_for_active_sets = (
-        n_features >= _ACTIVE_SET_FEATURES and pair_samples >= _ACTIVE_SET_PAIR_SAMPLES[whole]
+        task.X.shape[1] >= _ACTIVE_SET_FEATURES and pair_samples >= _ACTIVE_SET_PAIR_SAMPLES[whole]
     )
     return "active_set" if is_for_active_sets else whole
 
 
-def _obstacle(parameters: dict[str, Any], y: NDArray[Any], sample_weight: Weights) -> str | None:
+def _obstacle(task: _Task) -> str | None:
     """Say why only libsvm can solve the problem, or None."""
-    kernel = parameters["kernel"]
-    if kernel == "sigmoid" or (kernel == "poly" and parameters["coef0"] < 0):
+    kernel = task.kernel
+    if kernel.name == "sigmoid" or (kernel.name == "poly" and kernel.coef0 < 0):
         # The dual problem then has many local solutions and the solvers end in different ones.
         return "the kernel is not positive semidefinite"
-    if kernel != "linear" and parameters["gamma"] == 0:
+    if kernel.name != "linear" and kernel.gamma == 0:
         return "gamma is 0"
-    if parameters["max_iter"] != -1:
+    if task.parameters["max_iter"] != -1:
         return "max_iter limits the iterations of libsvm"
-    bounds = _bounds(parameters, y, sample_weight)
-    if not (np.isfinite(bounds).all() and bounds.min() > 0):
+    if not (np.isfinite(task.bounds).all() and task.bounds.min() > 0):
         return "C times the weights is not positive and finite"
     return None
 
 
-def _bounds(
-    parameters: dict[str, Any], y: NDArray[Any], sample_weight: Weights
-) -> NDArray[np.float64]:
-    """Compute the upper bound of each sample's dual variable: C times its weights (n_samples,)."""
-    classes, codes = np.unique(y, return_inverse=True)
-    class_weight = compute_class_weight(parameters["class_weight"], classes=classes, y=y)
-    with np.errstate(over="ignore", invalid="ignore"):
-        bounds: NDArray[np.float64] = parameters["C"] * class_weight[codes]
-        return bounds if sample_weight is None else bounds * sample_weight
-
-
-def _onedal_obstacle(counts: NDArray[np.intp]) -> str | None:
-    """Say why oneDAL can't solve what the others can, or None."""
+def _onedal_obstacle(task: _Task) -> str | None:
+    """Say why oneDAL can't solve the problem, or None."""
     if find_spec("sklearnex") is None:
         return "scikit-learn-intelex is not installed"
-    if np.sort(counts)[:2].sum() < _ONEDAL_PAIR_SAMPLES:
+    if np.sort(task.counts)[:2].sum() < _ONEDAL_PAIR_SAMPLES:
         return f"two classes have fewer than {_ONEDAL_PAIR_SAMPLES} samples together"
-    return None
+    return _obstacle(task)
 
 
-def _fit_active_sets(
-    parameters: dict[str, Any], X: Floats, y: NDArray[Any], sample_weight: Weights
-) -> dict[str, Any]:
+def _fit_by_active_sets(task: _Task) -> dict[str, Any]:
     """Fit by active sets."""
-    classes, codes = np.unique(y, return_inverse=True)
-    norms = squared_norms(X)
-    kernel = _kernel(parameters)
     problem = active_set.Problem(
-        X=X,
-        norms=norms.astype(kernel.working_dtype(X.dtype, norms, norms)),
-        classes=codes,
-        bounds=_bounds(parameters, y, sample_weight),
-        kernel=kernel,
+        X=task.X,
+        norms=task.norms.astype(task.working_dtype),
+        classes=task.codes,
+        bounds=task.bounds,
+        kernel=task.kernel,
     )
     settings = active_set.Settings(
-        **{name: parameters[name] for name in ("tol", "shrinking", "cache_size")}
+        tol=task.parameters["tol"],
+        shrinking=task.parameters["shrinking"],
+        cache_size=task.parameters["cache_size"],
     )
     pairs = active_set.solve(problem, settings)
     return {
-        "classes_": classes,
-        "class_weight_": compute_class_weight(parameters["class_weight"], classes=classes, y=y),
-        **_lay_out(pairs, X, codes, len(classes)),
+        "classes_": task.classes,
+        "class_weight_": task.class_weight,
+        **_lay_out(pairs, task.X, task.codes, len(task.classes)),
         "n_iter_": np.array([pair.n_iter for pair in pairs], dtype=np.int32),
         "fit_status_": 0,
     }
-
-
-def _kernel(parameters: dict[str, Any]) -> Kernel:
-    """Make the kernel that the parameters name."""
-    names = {"name": "kernel", "gamma": "gamma", "coef0": "coef0", "degree": "degree"}
-    return Kernel(**{field: parameters[name] for field, name in names.items()})
 
 
 def _lay_out(
@@ -209,19 +251,17 @@ def _lay_out(
     }
 
 
-def _fit_with_libsvm(
-    parameters: dict[str, Any], X: Floats, y: NDArray[Any], sample_weight: Weights
-) -> dict[str, Any]:
+def _fit_with_libsvm(task: _Task) -> dict[str, Any]:
     """Fit with libsvm."""
     import sklearn.svm  # takes a second, and predicting does without
 
-    model = sklearn.svm.SVC(**parameters).fit(X, y, sample_weight)
+    model = sklearn.svm.SVC(**task.parameters).fit(task.X, task.y, task.sample_weight)
     return {
         "classes_": model.classes_,
         "class_weight_": model.class_weight_,
         "support_": model.support_,
         # libsvm works on a float64 copy: going back to float32 loses nothing
-        "support_vectors_": model.support_vectors_.astype(X.dtype, copy=False),
+        "support_vectors_": model.support_vectors_.astype(task.X.dtype, copy=False),
         "n_support_": model.n_support_,
         "dual_coef_": model.dual_coef_,
         "intercept_": model.intercept_,
@@ -230,19 +270,15 @@ def _fit_with_libsvm(
     }
 
 
-def _fit_with_onedal(
-    parameters: dict[str, Any], X: Floats, y: NDArray[Any], sample_weight: Weights
-) -> dict[str, Any]:
+def _fit_with_onedal(task: _Task) -> dict[str, Any]:
     """Fit with oneDAL."""
     import daal4py
     import sklearnex.svm
 
     # Each thread solves a pair of classes with a kernel cache of its own.
-    cache_size = parameters["cache_size"] / daal4py.num_threads()
-    norms = squared_norms(X)
-    working = _kernel(parameters).working_dtype(X.dtype, norms, norms)
-    model = sklearnex.svm.SVC(**{**parameters, "cache_size": cache_size}).fit(
-        X.astype(working, copy=False), y, sample_weight
+    cache_size = task.parameters["cache_size"] / daal4py.num_threads()
+    model = sklearnex.svm.SVC(**{**task.parameters, "cache_size": cache_size}).fit(
+        task.X.astype(task.working_dtype, copy=False), task.y, task.sample_weight
     )
     if not (np.isfinite(model.dual_coef_).all() and np.isfinite(model.intercept_).all()):
         raise ValueError(
@@ -257,16 +293,16 @@ def _fit_with_onedal(
             ConvergenceWarning,
             stacklevel=4,
         )
-    support_classes = np.searchsorted(model.classes_, y[model.support_])
     # For two classes oneDAL lists the support vectors by row, libsvm by class and then by row.
-    order = np.argsort(support_classes, kind="stable")
+    order = np.argsort(task.codes[model.support_], kind="stable")
     support = model.support_[order]
+    n_support = np.bincount(task.codes[support], minlength=len(task.classes))
     return {
         "classes_": model.classes_,
         "class_weight_": model.class_weight_,
         "support_": support.astype(np.int32),
-        "support_vectors_": X[support],
-        "n_support_": np.bincount(support_classes, minlength=len(model.classes_)).astype(np.int32),
+        "support_vectors_": task.X[support],
+        "n_support_": n_support.astype(np.int32),
         "dual_coef_": model.dual_coef_[:, order].astype(np.float64, order="C"),
         "intercept_": model.intercept_.astype(np.float64),
         "n_iter_": model.n_iter_.astype(np.int32),
