@@ -1,7 +1,8 @@
-"""Time and memory of the support vector classifier against its rivals, on real MNIST.
+"""Measure time and memory of the support vector classifier and its alternatives on MNIST.
 
-Run as ``python -m benchmarks.svc``. Every measurement is a process of its own, so that its peak
-memory is its own; rivals take turns, so that a slow minute of the machine hits all of them.
+Run as ``python -m benchmarks.svc``; the results are written to benchmarks/svc.md. Each measurement
+runs in a separate process, which gives its peak memory. The implementations take turns, so that a
+temporary slowdown of the machine affects all of them.
 """
 
 import argparse
@@ -13,11 +14,12 @@ import platform
 import resource
 import subprocess
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from functools import wraps
+from functools import partial, wraps
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -26,68 +28,73 @@ from unittest.mock import patch
 import numpy as np
 from numpy.typing import NDArray
 
-from handwriting.cores import count_threads
-from handwriting.sources import parse_idx
+from handwriting.data.datasets import parse_idx
+from handwriting.svm.threads import blas_threads
 
 MIRROR = Path(__file__).resolve().parents[2] / "shared" / "mnist"
 REPORT = Path(__file__).with_suffix(".md")
-PARAMETERS = {"kernel": "rbf", "C": 5.0, "gamma": 0.02}
-STOCK, SKLEARNEX, OURS = "stock scikit-learn", "plain sklearnex", "handwriting"
-FORCED = {"handwriting, oneDAL": "onedal", "handwriting, libsvm": "libsvm"}
-RIVALS = (STOCK, SKLEARNEX, OURS, *FORCED)
-FLOOR = "floor"
-# The parts of a fit by active sets that a reader of the report may wonder about.
+PARAMETERS: dict[str, Any] = {"kernel": "rbf", "C": 5.0, "gamma": 0.02}
+SKLEARN, SKLEARNEX, OURS = "scikit-learn", "scikit-learn-intelex", "handwriting"
+FORCED_SOLVERS = {"handwriting, oneDAL": "onedal", "handwriting, libsvm": "libsvm"}
+IMPLEMENTATIONS = (SKLEARN, SKLEARNEX, OURS, *FORCED_SOLVERS)
+PRODUCTS = "matrix products"
+# Functions of the active-set solver whose share of the fit is reported.
 KERNEL_ROWS, KERNEL_MATRICES, LIBSVM = "kernel rows", "kernel matrices", "libsvm"
 FIT_PARTS = {
-    KERNEL_ROWS: "handwriting.active_set._Pair.kernel_rows",
-    KERNEL_MATRICES: "handwriting.active_set._KernelMatrix.extend",
-    LIBSVM: "handwriting.active_set._solve_active",
+    KERNEL_ROWS: "handwriting.svm.active_set._Pair.kernel_rows",
+    KERNEL_MATRICES: "handwriting.svm.active_set._KernelMatrix.extend",
+    LIBSVM: "handwriting.svm.active_set._solve_active",
 }
-# Enough for the warm-up to be fitted by the solver that the benchmark is about.
+# Enough rows for the warm-up to be solved with active sets.
 WARM_UP_ROWS = 4_500
 TEST_ROWS = 10_000
 
 
 def read_mnist(part: str, n_rows: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Read the first images, as unit pixels (n_rows, 784), and labels of 'train' or 't10k'."""
+    """Read the first images of 'train' or 't10k': pixels from 0 to 1 (n_rows, 784) and labels."""
     images, labels = (
         parse_idx(gzip.decompress((MIRROR / f"{part}-{kind}-ubyte.gz").read_bytes()))[:n_rows]
         for kind in ("images-idx3", "labels-idx1")
     )
-    return images.reshape(len(images), -1) / np.float32(255), labels
+    pixels: NDArray[np.float32] = np.divide(
+        images.reshape(len(images), -1), np.float32(255), dtype=np.float32
+    )
+    return pixels, labels
 
 
-def make_classifier(rival: str) -> Any:
-    """Make the rival's classifier, unfitted."""
-    if rival == STOCK:
+def make_classifier(implementation: str) -> Any:
+    """Return an unfitted classifier."""
+    if implementation == SKLEARN:
         import sklearn.svm
 
         return sklearn.svm.SVC(**PARAMETERS)
-    if rival == SKLEARNEX:
+    if implementation == SKLEARNEX:
         import sklearnex.svm
 
         return sklearnex.svm.SVC(**PARAMETERS)
-    from handwriting.svm import SVC
+    from handwriting.svm.svc import SVC
 
     return SVC(**PARAMETERS)
 
 
-def seconds(work: Callable[[], Any]) -> tuple[float, Any]:
-    """Run `work` and give its wall-clock seconds and its result."""
+def measure_seconds(function: Callable[[], Any]) -> tuple[float, Any]:
+    """Call a function; return the wall-clock time in seconds and the result."""
     start = time.perf_counter()
-    result = work()
+    result = function()
     return time.perf_counter() - start, result
 
 
-def measure_rival(rival: str, n_rows: int) -> dict[str, Any]:
-    """Fit and predict once, in this process, after a small fit that loads the libraries."""
+def measure_classifier(implementation: str, n_rows: int) -> dict[str, Any]:
+    """Measure one fit and one prediction, after a small fit that loads the libraries."""
     pixels, labels = read_mnist("train", n_rows)
     test_pixels, test_labels = read_mnist("t10k", TEST_ROWS)
-    make_classifier(rival).fit(pixels[:WARM_UP_ROWS], labels[:WARM_UP_ROWS]).predict(
+    make_classifier(implementation).fit(pixels[:WARM_UP_ROWS], labels[:WARM_UP_ROWS]).predict(
         pixels[:WARM_UP_ROWS]
     )
-    fit_seconds, model = seconds(lambda: make_classifier(rival).fit(pixels, labels))
-    predict_seconds, predicted = seconds(lambda: model.predict(test_pixels))
+    fit_seconds, model = measure_seconds(
+        lambda: make_classifier(implementation).fit(pixels, labels)
+    )
+    predict_seconds, predicted = measure_seconds(lambda: model.predict(test_pixels))
     measured = {
         "fit": fit_seconds,
         "predict": predict_seconds,
@@ -97,66 +104,66 @@ def measure_rival(rival: str, n_rows: int) -> dict[str, Any]:
         "support": model.support_.tolist(),
         "predicted": predicted.tolist(),
     }
-    if rival == OURS:  # after the peak of the memory has been read
-        measured["exponentials"] = seconds_in_exponentials(model, test_pixels)
-        measured["parts"], measured["kernel values"] = parts_of_fit(pixels, labels)
+    if implementation == OURS:  # after the peak memory has been read
+        measured["exponentials"] = measure_exponentials(model, test_pixels)
+        measured["parts"], measured["kernel values"] = measure_fit_parts(pixels, labels)
     return measured
 
 
-def seconds_in_exponentials(model: Any, test_pixels: NDArray[np.float32]) -> float:
-    """Time predictions of ours with and without the kernel function, and give the difference."""
+def measure_exponentials(model: Any, test_pixels: NDArray[np.float32]) -> float:
+    """Return the difference in seconds between predicting with and without the kernel function."""
 
-    def best_prediction() -> float:
-        return min(seconds(lambda: model.predict(test_pixels))[0] for _ in range(3))
+    def shortest_prediction() -> float:
+        return min(measure_seconds(lambda: model.predict(test_pixels))[0] for _ in range(3))
 
-    whole = best_prediction()
-    with patch("handwriting.kernels.Kernel.apply", lambda *_: None):
-        return whole - best_prediction()
+    with_kernel = shortest_prediction()
+    with patch("handwriting.svm.kernels.Kernel.apply", lambda *_: None):
+        return with_kernel - shortest_prediction()
 
 
-def parts_of_fit(
+def measure_fit_parts(
     pixels: NDArray[np.float32], labels: NDArray[np.uint8]
 ) -> tuple[dict[str, float], int]:
-    """Fit once more with a clock in each part.
+    """Fit once more and measure the time spent in each part.
 
     Returns
     -------
     dict
-        Seconds by part, summed over the threads and divided by their number.
+        Seconds by part, averaged over the threads.
     int
-        Kernel values in the kernel rows.
+        Number of kernel values computed for kernel rows.
     """
     spent = dict.fromkeys(FIT_PARTS, 0.0)
     n_values = 0
     lock = threading.Lock()
 
-    def clocked(part: str, work: Callable[..., Any]) -> Callable[..., Any]:
-        @wraps(work)
-        def run(*arguments: Any) -> Any:
+    def timed(part: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def call(*arguments: Any) -> Any:
             nonlocal n_values
-            elapsed, result = seconds(lambda: work(*arguments))
+            elapsed, result = measure_seconds(lambda: function(*arguments))
             with lock:
                 spent[part] += elapsed
                 n_values += result.size if part == KERNEL_ROWS else 0
             return result
 
-        return run
+        return call
 
     with ExitStack() as patches:
         for part, target in FIT_PARTS.items():
-            patches.enter_context(patch(target, clocked(part, pkgutil.resolve_name(target))))
+            patches.enter_context(patch(target, timed(part, pkgutil.resolve_name(target))))
         make_classifier(OURS).fit(pixels, labels)
-    return {part: total / count_threads() for part, total in spent.items()}, n_values
+    return {part: total / blas_threads() for part, total in spent.items()}, n_values
 
 
-def measure_floor(support: list[int], n_rows: int) -> dict[str, float]:
-    """Time the matrix products that a fit and a prediction can't do without, by this BLAS.
+def measure_products(support: list[int], n_rows: int) -> dict[str, float]:
+    """Measure the matrix products at the core of fitting and predicting, with this BLAS.
 
-    Predict: the products of the 10,000 test images with the support vectors.
-    Fit: whatever the order of work, an optimal solution is only known to be one when the kernel of
-    each support vector with each training row has been used once (the gradient of every row is a
-    sum over the support vectors). That is one product (n_SV x n_rows); the exponentials, the rows
-    that become active and turn out not to be support vectors, and the solving come on top.
+    Predicting requires the products of the 10,000 test images with the support vectors: a lower
+    bound. For fitting, the products of the support vectors with the training rows are a reference:
+    checking that a solution is optimal requires the kernel values of each support vector with the
+    training rows of both classes of each pair that it supports. Exponentials, active samples that
+    are not support vectors in the end, and solving take additional time.
     """
     pixels, _ = read_mnist("train", n_rows)
     test_pixels, _ = read_mnist("t10k", TEST_ROWS)
@@ -170,30 +177,30 @@ def measure_floor(support: list[int], n_rows: int) -> dict[str, float]:
 
 
 def product_seconds(left: NDArray[np.float32], right: NDArray[np.float32]) -> float:
-    """Time left @ right.T into one block that is used again: the arithmetic, not the memory."""
-    rows = 1000
-    block = np.zeros((rows, len(right)), dtype=np.float32)
+    """Return the seconds of left @ right.T; a reused block avoids measuring memory allocation."""
+    block_rows = 1000
+    block = np.zeros((block_rows, len(right)), dtype=np.float32)
     total = 0.0
-    for start in range(0, len(left), rows):
-        part = left[start : start + rows]
-        spent, _ = seconds(lambda part=part: np.matmul(part, right.T, out=block[: len(part)]))
-        total += spent
+    for start in range(0, len(left), block_rows):
+        part = left[start : start + block_rows]
+        elapsed, _ = measure_seconds(partial(np.matmul, part, right.T, out=block[: len(part)]))
+        total += elapsed
     return total
 
 
 def peak_memory() -> float:
-    """Give the peak resident memory of this process in MB."""
+    """Return the peak resident memory of this process in MB."""
     kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return kilobytes / 1024 if sys.platform != "darwin" else kilobytes / 1024**2
 
 
-def in_own_process(rival: str, n_rows: int, support: list[int] | None = None) -> dict[str, Any]:
-    """Measure a rival, or with `support` the floor, in a fresh process."""
+def run_in_process(name: str, n_rows: int, support: list[int] | None = None) -> dict[str, Any]:
+    """Measure an implementation, or the matrix products with `support`, in a new process."""
     environment = dict(os.environ)
-    if rival in FORCED:
-        environment["HANDWRITING_SVC_SOLVER"] = FORCED[rival]
-    finished = subprocess.run(
-        [sys.executable, "-m", "benchmarks.svc", "--measure", rival, "--sizes", str(n_rows)],
+    if name in FORCED_SOLVERS:
+        environment["HANDWRITING_SVC_SOLVER"] = FORCED_SOLVERS[name]
+    completed = subprocess.run(
+        [sys.executable, "-m", "benchmarks.svc", "--measure", name, "--sizes", str(n_rows)],
         input=json.dumps(support),
         capture_output=True,
         check=True,
@@ -201,26 +208,27 @@ def in_own_process(rival: str, n_rows: int, support: list[int] | None = None) ->
         env=environment,
         cwd=Path(__file__).resolve().parents[1],
     )
-    result: dict[str, Any] = json.loads(finished.stdout)
+    result: dict[str, Any] = json.loads(completed.stdout)
     return result
 
 
 def run_all(sizes: list[int], repeats: int) -> dict[int, dict[str, dict[str, Any]]]:
-    """Measure every rival and the floor for every size; of repeats keep the best times."""
+    """Measure all implementations and the matrix products for each number of training rows."""
     results: dict[int, dict[str, dict[str, Any]]] = {}
     for n_rows in sizes:
         results[n_rows] = {}
         for _ in range(repeats):
-            for rival in RIVALS:
-                print(f"{n_rows} rows: {rival}", file=sys.stderr, flush=True)
-                keep_best(results[n_rows], rival, in_own_process(rival, n_rows))
-            support = results[n_rows][STOCK]["support"]
-            keep_best(results[n_rows], FLOOR, in_own_process(FLOOR, n_rows, support))
+            for implementation in IMPLEMENTATIONS:
+                print(f"{n_rows} rows: {implementation}", file=sys.stderr, flush=True)
+                measured = run_in_process(implementation, n_rows)
+                keep_best(results[n_rows], implementation, measured)
+            support = results[n_rows][SKLEARN]["support"]
+            keep_best(results[n_rows], PRODUCTS, run_in_process(PRODUCTS, n_rows, support))
     return results
 
 
 def keep_best(results: dict[str, dict[str, Any]], name: str, measured: dict[str, Any]) -> None:
-    """Merge a measurement into the earlier ones: the shortest times, the highest memory."""
+    """Merge a measurement with the earlier ones: keep the shortest time and the largest memory."""
     earlier = results.setdefault(name, measured)
     for key, best in (("fit", min), ("predict", min), ("memory", max)):
         if key in measured:
@@ -228,13 +236,13 @@ def keep_best(results: dict[str, dict[str, Any]], name: str, measured: dict[str,
 
 
 def growth_exponent(sizes: list[int], times: list[float]) -> float:
-    """Fit the exponent b of time = a * n^b."""
+    """Return b in time = a * n^b, fitted by least squares on the logarithms."""
     slope, _ = np.polyfit(np.log(sizes), np.log(times), 1)
     return float(slope)
 
 
-def write_report(results: dict[int, dict[str, dict[str, Any]]], repeats: int) -> str:
-    """Write the report in Markdown."""
+def render_report(results: dict[int, dict[str, dict[str, Any]]], repeats: int) -> str:
+    """Return the report in Markdown."""
     lines = ["# The support vector classifier: time and memory", "", *describe_run(repeats)]
     for n_rows, measured in results.items():
         lines += ["", f"## {n_rows:,} training rows", "", *describe_size(measured)]
@@ -244,79 +252,105 @@ def write_report(results: dict[int, dict[str, dict[str, Any]]], repeats: int) ->
 
 
 def describe_run(repeats: int) -> list[str]:
-    """Say what was run on what."""
+    """Describe the data, the machine and the method."""
     versions = ", ".join(
         f"{name} {installed_version(name)}"
         for name in ("scikit-learn", "scikit-learn-intelex", "numpy", "scipy")
     )
-    runs = "one run" if repeats == 1 else f"the best time and the highest memory of {repeats} runs"
+    runs = "one run" if repeats == 1 else f"shortest time and largest memory of {repeats} runs"
     return [
-        "MNIST, unit pixels, float32; {kernel} kernel, C = {C:g}, gamma = {gamma:g}.".format(
-            **PARAMETERS
+        *wrap(
+            "MNIST, pixel values from 0 to 1, float32; {kernel} kernel, C = {C:g}, "
+            "gamma = {gamma:g}. ".format(**PARAMETERS)
+            + "Each measurement runs in a separate process; the implementations take turns; "
+            f"{runs}."
         ),
-        f"Each measurement is a process of its own, rivals in turn; {runs}.",
         "",
-        f"Machine: {processor_name()}, {os.cpu_count()} cores; Python {platform.python_version()},",
-        f"{versions}.",
+        *wrap(
+            f"Machine: {processor_name()}, {os.cpu_count()} cores; "
+            f"Python {platform.python_version()}, {versions}."
+        ),
         "",
-        "`handwriting` fits by active sets here; below it, the same estimator with another solver",
-        "forced. The floor is the matrix products alone, by this machine's BLAS: to predict, of",
-        "the test images with the support vectors; to fit, of the support vectors with the",
-        "training rows. For the fit it is a yardstick more than a bound: a vector that only",
-        "supports the boundary between two classes does not need the rows of the others.",
+        *wrap(
+            "`handwriting` fits with active sets here. The rows below it are the same estimator "
+            "with another solver forced. The row `matrix products` is the time of the matrix "
+            "products alone, with the BLAS of this machine: for predicting, of the test images "
+            "with the support vectors; for fitting, of the support vectors with the training rows. "
+            "It is a lower bound for predicting, but only a reference for fitting: a vector that "
+            "supports only the boundary between two classes does not need the rows of the others."
+        ),
+        "",
+        *wrap(
+            "The speed-up is relative to scikit-learn. `x products` is the time relative to the "
+            "matrix products. Differing predictions are those that differ from scikit-learn's. The "
+            "time by part is measured in an additional fit and averaged over the threads."
+        ),
     ]
+
+
+def wrap(paragraph: str) -> list[str]:
+    """Return the lines of a paragraph of the report."""
+    return textwrap.wrap(paragraph, width=100, break_on_hyphens=False)
 
 
 def describe_size(measured: dict[str, dict[str, Any]]) -> list[str]:
-    """Tabulate one training size."""
-    stock, floor = measured[STOCK], measured[FLOOR]
+    """Return the table and the times by part for one number of training rows."""
+    reference, products = measured[SKLEARN], measured[PRODUCTS]
     lines = [
-        "| | fit s | x stock | x floor | predict 10,000 s | x stock | x floor | peak MB "
-        "| accuracy | predictions unlike stock | support vectors |",
+        "| | fit (s) | speed-up | x products | predict 10,000 (s) | speed-up | x products "
+        "| peak memory (MB) | accuracy | differing predictions | support vectors |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for rival in RIVALS:
-        row = measured[rival]
-        different = int(np.sum(np.array(row["predicted"]) != np.array(stock["predicted"])))
+    for implementation in IMPLEMENTATIONS:
+        row = measured[implementation]
+        n_differing = int(np.sum(np.array(row["predicted"]) != np.array(reference["predicted"])))
         lines.append(
-            f"| {rival} | {row['fit']:.2f} | {stock['fit'] / row['fit']:.1f} "
-            f"| {row['fit'] / floor['fit']:.1f} | {row['predict']:.3f} "
-            f"| {stock['predict'] / row['predict']:.1f} | {row['predict'] / floor['predict']:.2f} "
-            f"| {row['memory']:.0f} | {row['accuracy']:.4f} | {different} | {row['n_vectors']:,} |"
+            f"| {implementation} | {row['fit']:.2f} | {reference['fit'] / row['fit']:.1f} "
+            f"| {row['fit'] / products['fit']:.1f} | {row['predict']:.3f} "
+            f"| {reference['predict'] / row['predict']:.1f} "
+            f"| {row['predict'] / products['predict']:.2f} "
+            f"| {row['memory']:.0f} | {row['accuracy']:.4f} | {n_differing} "
+            f"| {row['n_vectors']:,} |"
         )
     lines.append(
-        f"| floor: matrix products alone | {floor['fit']:.2f} | | 1 | {floor['predict']:.3f} "
-        "| | 1 | | | | |"
+        f"| {PRODUCTS} | {products['fit']:.2f} | | 1 | {products['predict']:.3f} | | 1 | | | | |"
     )
-    return [*lines, "", *describe_between(measured[OURS], floor)]
+    return [*lines, "", *describe_parts(measured[OURS], products)]
 
 
-def describe_between(ours: dict[str, Any], floor: dict[str, Any]) -> list[str]:
-    """Say what lies between the floor and us."""
+def describe_parts(ours: dict[str, Any], products: dict[str, Any]) -> list[str]:
+    """Describe what fitting and predicting take in addition to the matrix products."""
     parts = ours["parts"]
-    lines = [
-        f"Our prediction takes {ours['predict'] / floor['predict']:.2f} times the floor:",
-        f"{floor['predict']:.3f} s the products, {ours['exponentials']:.3f} s the exponentials,",
-        "the rest the sums with the dual coefficients, the votes and the start of the threads.",
-    ]
-    if ours["kernel values"] == 0:  # so few rows are not fitted by active sets
-        return lines
-    return [
-        f"Our fit takes {ours['fit'] / floor['fit']:.2f} times the floor. With a clock in it:",
-        f"{parts[KERNEL_ROWS]:.2f} s the kernel rows of what supported a boundary in some round",
-        f"({ours['kernel values'] / floor['kernel values']:.2f} times the values of the floor),",
-        f"{parts[KERNEL_MATRICES]:.2f} s the kernel matrices of the active sets,",
-        f"{parts[LIBSVM]:.2f} s libsvm on these, the rest choosing and copying.",
-        "",
-        *lines,
-    ]
+    predicting = wrap(
+        f"Predicting takes {ours['predict'] / products['predict']:.2f} times the matrix products: "
+        f"{products['predict']:.3f} s for the products, {ours['exponentials']:.3f} s for the "
+        "exponentials; the rest is the sums with the dual coefficients, the votes and starting the "
+        "threads."
+    )
+    if ours["kernel values"] == 0:  # too few rows for active sets
+        return predicting
+    fitting = wrap(
+        f"Fitting takes {ours['fit'] / products['fit']:.2f} times the matrix products. Time by "
+        f"part: {parts[KERNEL_ROWS]:.2f} s for the kernel rows of the samples that were support "
+        "vectors in some round "
+        f"({ours['kernel values'] / products['kernel values']:.2f} times as many kernel values as "
+        f"in the matrix products), {parts[KERNEL_MATRICES]:.2f} s for the kernel matrices of the "
+        f"active sets, {parts[LIBSVM]:.2f} s for libsvm on these matrices; the rest is selecting "
+        "and copying samples."
+    )
+    return [*fitting, "", *predicting]
 
 
 def describe_growth(results: dict[int, dict[str, dict[str, Any]]]) -> list[str]:
-    """Tabulate how the times grow with the training rows."""
+    """Return a table of the growth of the times with the number of training rows."""
     sizes = list(results)
-    lines = ["Exponent b of time = a n^b.", "", "| | fit | predict |", "|---|---|---|"]
-    for name in (*RIVALS, FLOOR):
+    lines = [
+        "Exponent b in time = a n^b, where n is the number of training rows.",
+        "",
+        "| | fit | predict |",
+        "|---|---|---|",
+    ]
+    for name in (*IMPLEMENTATIONS, PRODUCTS):
         fit, predict = (
             growth_exponent(sizes, [results[n_rows][name][key] for n_rows in sizes])
             for key in ("fit", "predict")
@@ -326,7 +360,7 @@ def describe_growth(results: dict[int, dict[str, dict[str, Any]]]) -> list[str]:
 
 
 def installed_version(package: str) -> str:
-    """Give the version of a package, or 'not installed'."""
+    """Return the version of a package, or 'not installed'."""
     try:
         return version(package)
     except PackageNotFoundError:
@@ -334,7 +368,7 @@ def installed_version(package: str) -> str:
 
 
 def processor_name() -> str:
-    """Name the processor as the system does."""
+    """Return the processor's name as reported by the operating system."""
     information = Path("/proc/cpuinfo")
     if information.exists():
         for line in information.read_text().splitlines():
@@ -344,20 +378,20 @@ def processor_name() -> str:
 
 
 def main() -> None:
-    """Run the benchmark, or one measurement of it."""
+    """Run the benchmark, or a single measurement in a process started by it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[5_000, 10_000, 20_000, 60_000])
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--report", type=Path, default=REPORT)
-    parser.add_argument("--measure", choices=(*RIVALS, FLOOR), help=argparse.SUPPRESS)
+    parser.add_argument("--measure", choices=(*IMPLEMENTATIONS, PRODUCTS), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.measure == FLOOR:
-        print(json.dumps(measure_floor(json.load(sys.stdin), arguments.sizes[0])))
+    if arguments.measure == PRODUCTS:
+        print(json.dumps(measure_products(json.load(sys.stdin), arguments.sizes[0])))
     elif arguments.measure is not None:
-        print(json.dumps(measure_rival(arguments.measure, arguments.sizes[0])))
+        print(json.dumps(measure_classifier(arguments.measure, arguments.sizes[0])))
     else:
         arguments.report.write_text(
-            write_report(run_all(arguments.sizes, arguments.repeats), arguments.repeats)
+            render_report(run_all(arguments.sizes, arguments.repeats), arguments.repeats)
         )
 
 

@@ -1,1 +1,0 @@
-"""Handwritten-digit recognition: pure functions and scikit-learn estimators, without paths."""

@@ -1,61 +1,155 @@
-"""compare@dataset: the models of a dataset side by side, on the same test images."""
+"""compare@dataset: compare all models of a dataset, one table per question."""
 
+from collections.abc import Iterable
 from itertools import combinations
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from handwriting import scoring
-from handwriting.errors import InputError
-from stages import parameters, paths, predictions
-from stages.command import run
-from stages.outputs import write_csv, write_json
+from handwriting import tables
+from handwriting.common import images
+from handwriting.common.errors import InputError
+from handwriting.common.images import LabelledImages
+from handwriting.common.params.schema import Params
+from handwriting.evaluation import statistics
+from handwriting.evaluation.statistics import Bools
+from handwriting.tables import Row
+from stages.common import paths, read_params
+from stages.common.command import run
+from stages.common.outputs import write_csv
+
+_TUNING_RESULTS = ("accuracy", "standard_error", "n_images")
 
 
 def main(dataset: str) -> None:
-    """Write each model's accuracy with its interval, and a paired test for each two models."""
-    confidence = parameters.load().evaluate.confidence
-    # Every table in the folder, which is this stage's dep: a model that is gone from params.yaml
-    # stays in the comparison until its table is deleted.
-    tables = {path.stem: predictions.read(path) for path in paths.all_predictions(dataset)}
-    write_csv(
-        ("model", "accuracy", "low", "high", "images", "mistakes"),
-        [_accuracy(name, table, confidence) for name, table in tables.items()],
-        paths.plots(dataset) / "comparison.csv",
+    """Write a table of all models for each chart; models are those of params.yaml."""
+    params = read_params.load()
+    params.dataset(dataset)
+    test = images.load(paths.test(dataset))
+    correct = {model: _correct(dataset, model, test) for model in params.models}
+    _write_accuracy(params, dataset, test, correct)
+    _write_pairs(dataset, correct)
+    _write_tuning(params, dataset)
+    folder = paths.plots(dataset)
+    for name, columns in (
+        ("confusion", ("actual", "predicted", "n_images", "share")),
+        ("per_digit", ("digit", "precision", "recall", "f1", "n_images")),
+    ):
+        files = {model: paths.evaluation(dataset, model) / f"{name}.csv" for model in params.models}
+        _write_joined(columns, files.items(), folder / f"{name}.csv")
+    curves = {model: paths.learning_curve(dataset, model) for model in params.models}
+    _write_joined(
+        ("n_images", "accuracy", "minimum", "maximum"),
+        curves.items(),
+        folder / "learning_curve.csv",
     )
-    metrics: dict[str, float] = {}
-    for first, second in combinations(tables, 2):
-        metrics |= _paired(first, tables[first], second, tables[second])
-    write_json(metrics, paths.metrics(dataset, "comparison"))
+
+
+def _correct(dataset: str, model: str, test: LabelledImages) -> Bools:
+    """Return which test images a model classifies correctly."""
+    path = paths.evaluation(dataset, model) / "predictions.csv"
+    rows = tables.read_table(path, ("index", "actual", "predicted"))
+    columns = [[row[name] for row in rows] for name in ("index", "actual", "predicted")]
+    index, actual, predicted = np.array(columns, dtype=object)
+    if not np.array_equal(index, test.rows) or not np.array_equal(actual, test.labels):
+        raise InputError(
+            f"{path}: not the predictions for these {len(test)} test images; run `dvc repro`"
+        )
+    return np.asarray(predicted == actual, dtype=np.bool_)
+
+
+def _write_accuracy(
+    params: Params, dataset: str, test: LabelledImages, correct: dict[str, Bools]
+) -> None:
+    write_csv(
+        (
+            "model", "accuracy", "low", "high", "n_images", "mistakes", "claimed", "p_value",
+            "verdict", "writers_low", "writers_high", "n_images_needed",
+        ),
+        [(model, *_accuracy(params, found, test.writers)) for model, found in correct.items()],
+        paths.plots(dataset) / "accuracy.csv",
+    )  # fmt: skip
 
 
 def _accuracy(
-    name: str, table: npt.NDArray[np.int64], confidence: float
-) -> tuple[str, float, float, float, int, int]:
-    _, actual, predicted = table.T
-    accuracy = scoring.accuracy(actual, predicted, confidence)
-    mistakes = int(np.sum(actual != predicted))
-    return name, accuracy.value, accuracy.low, accuracy.high, len(actual), mistakes
-
-
-def _paired(
-    first: str,
-    first_predictions: npt.NDArray[np.int64],
-    second: str,
-    second_predictions: npt.NDArray[np.int64],
-) -> dict[str, float]:
-    if not np.array_equal(first_predictions[:, :2], second_predictions[:, :2]):
-        raise InputError(
-            f"{first} and {second} were evaluated on different images; run `dvc repro`"
+    params: Params, correct: Bools, writers: npt.NDArray[np.int32] | None
+) -> tuple[float | str | None, ...]:
+    """Return a model's accuracy with its intervals and the test of the claimed accuracy."""
+    claimed, confidence = params.verdict.claimed_accuracy, params.evaluate.confidence
+    n_correct, n_images = int(correct.sum()), len(correct)
+    interval = statistics.exact_interval(n_correct, n_images, confidence)
+    verdict = statistics.test_accuracy(n_correct, n_images, claimed, confidence)
+    by_writer = None
+    if writers is not None:
+        by_writer = statistics.writer_interval(
+            correct, writers, confidence, params.verdict.n_resamples, params.seed
         )
-    actual = first_predictions[:, 1]
-    result = scoring.mcnemar(actual, first_predictions[:, 2], second_predictions[:, 2])
-    pair = f"{first}_{second}"
-    return {
-        f"{pair}_{first}_only": result.first_only,
-        f"{pair}_{second}_only": result.second_only,
-        f"{pair}_p_value": result.p_value,
-    }
+    return (
+        interval.value,
+        interval.low,
+        interval.high,
+        n_images,
+        n_images - n_correct,
+        claimed,
+        verdict.p_value,
+        str(verdict.decision),
+        by_writer.low if by_writer else None,
+        by_writer.high if by_writer else None,
+        statistics.images_needed(interval.value, claimed, confidence, params.verdict.power),
+    )
+
+
+def _write_pairs(dataset: str, correct: dict[str, Bools]) -> None:
+    rows = []
+    for first, second in combinations(correct, 2):
+        test = statistics.mcnemar(correct[first], correct[second])
+        rows.append((first, second, test.first_only, test.second_only, test.p_value))
+    write_csv(
+        ("first", "second", "first_only", "second_only", "p_value"),
+        rows,
+        paths.plots(dataset) / "pairs.csv",
+    )
+
+
+def _write_tuning(params: Params, dataset: str) -> None:
+    rows: list[tuple[Any, ...]] = []
+    for model in params.models:
+        candidates = tables.read_table(paths.tuning(dataset, model), _TUNING_RESULTS)
+        used = params.hyperparameters(model, dataset)
+        best = max(candidates, key=lambda row: row["accuracy"])
+        rows += [
+            (model, *_axes(row), *(row[name] for name in _TUNING_RESULTS), int(row is best),
+             int(tables.has_values(row, used)))
+            for row in candidates
+        ]  # fmt: skip
+    write_csv(
+        (
+            "model", "row_name", "row_value", "column_name", "column_value", *_TUNING_RESULTS,
+            "is_best", "in_use",
+        ),
+        rows,
+        paths.plots(dataset) / "tuning.csv",
+    )  # fmt: skip
+
+
+def _axes(candidate: Row) -> tuple[Any, Any, Any, Any]:
+    """Return name and value of the first two hyperparameters; None if there is only one."""
+    pairs = [pair for pair in candidate.items() if pair[0] not in _TUNING_RESULTS]
+    return *pairs[0], *(pairs[1] if len(pairs) > 1 else (None, None))
+
+
+def _write_joined(
+    columns: tuple[str, ...], files: Iterable[tuple[str, Path]], target: Path
+) -> None:
+    """Write the tables of all models as one table with a column for the model."""
+    rows = [
+        (model, *(row[name] for name in columns))
+        for model, path in files
+        for row in tables.read_table(path, columns)
+    ]
+    write_csv(("model", *columns), rows, target)
 
 
 if __name__ == "__main__":

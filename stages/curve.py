@@ -1,31 +1,34 @@
-"""curve@dataset-model: accuracy against the number of images to learn from."""
+"""curve@dataset-model: compute the cross-validated learning curve."""
 
 import numpy as np
 
-from handwriting import images, models, validation
-from handwriting.errors import InputError
-from stages import parameters, paths
-from stages.command import run
-from stages.outputs import write_csv
+from handwriting import model_selection
+from handwriting.common import images
+from handwriting.common.errors import InputError
+from handwriting.models import pipeline
+from stages.common import paths, read_params
+from stages.common.command import run
+from stages.common.outputs import write_csv
 
 
 def main(dataset: str, model: str) -> None:
-    """Cross-validate the model on the first training images, learning from more and more."""
-    params = parameters.load()
-    hyperparameters = params.hyperparameters(model, dataset)
+    """Cross-validate the model on increasing numbers of training images."""
+    params = read_params.load()
+    section = params.dataset(dataset)
+    classifier = pipeline.build(params.hyperparameters(model, dataset), section.image)
     train = images.load(paths.train(dataset))
-    train = train.take(np.arange(min(params.curve.rows[dataset], len(train))))
-    classifier = models.build(hyperparameters, params.dataset(dataset).image, params.seed)
-    sizes = params.curve.sizes[dataset]
+    train = train.take(np.arange(min(section.curve.n_rows, len(train))))
     try:
-        parts = validation.folds(train, params.curve.folds[dataset])
-        points = validation.curve(classifier, sizes, train, parts, params.seed)
+        folds = model_selection.make_folds(train, section.curve.n_folds)
+        points = model_selection.learning_curve(
+            classifier, section.curve.sizes, train, folds, params.seed
+        )
     except InputError as error:
-        raise InputError(f"{paths.PARAMS}: curve of {dataset}: {error}") from None
+        raise InputError(f"{paths.PARAMS}: datasets.{dataset}.curve.{error}") from None
     write_csv(
-        ("images", "accuracy", "least", "most"),
-        [(point.images, point.accuracy, point.least, point.most) for point in points],
-        paths.plots(dataset) / model / "learning_curve.csv",
+        ("n_images", "accuracy", "minimum", "maximum"),
+        [(point.n_images, point.accuracy, point.minimum, point.maximum) for point in points],
+        paths.learning_curve(dataset, model),
     )
 
 

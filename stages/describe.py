@@ -1,34 +1,36 @@
-"""describe@dataset: what is in the dataset, as metrics and as a sheet of samples."""
+"""describe@dataset: count the images of each digit and draw samples."""
 
 import numpy as np
 
-from handwriting import charts, images
-from handwriting.images import Digits
-from handwriting.params import Image
-from stages import parameters, paths
-from stages.command import run
-from stages.outputs import replacing, write_json
+from handwriting.common import images
+from handwriting.common.images import LabelledImages
+from handwriting.common.params.datasets import ImageFormat
+from handwriting.figures import image_grids, style
+from stages.common import paths, read_params
+from stages.common.command import run
+from stages.common.outputs import atomic_write, write_json
 
 
 def main(dataset: str) -> None:
-    """Write the dataset's facts and its first images of each digit."""
-    params = parameters.load()
+    """Write the dataset's facts and a sheet with its first images of each digit."""
+    params = read_params.load()
     image = params.dataset(dataset).image
-    digits = images.load(paths.flat(dataset))
-    write_json(_facts(digits, image), paths.metrics(dataset, "dataset"))
-    with replacing(paths.plots(dataset) / "samples.png") as path:
-        charts.save(charts.sample_sheet(digits, image, params.describe.samples_per_digit), path)
+    flat = images.load(paths.flat(dataset))
+    write_json(_facts(flat, image), paths.facts(dataset))
+    figure = image_grids.sample_sheet(flat, image, params.describe.samples_per_digit)
+    with atomic_write(paths.samples(dataset)) as path:
+        style.save(figure, path)
 
 
-def _facts(digits: Digits, image: Image) -> dict[str, int]:
-    counts = np.bincount(digits.labels, minlength=10)
+def _facts(flat: LabelledImages, image: ImageFormat) -> dict[str, float]:
+    counts = np.bincount(flat.labels, minlength=10)
     return {
-        "images": len(digits),
+        "n_images": len(flat),
         "height": image.height,
         "width": image.width,
-        "pixel_min": int(digits.pixels.min()),
-        "pixel_max": int(digits.pixels.max()),
-        "writers": 0 if digits.writers is None else len(np.unique(digits.writers)),
+        "pixel_min": int(flat.pixels.min()),
+        "pixel_max": int(flat.pixels.max()),
+        "n_writers": 0 if flat.writers is None else len(np.unique(flat.writers)),
         **{f"digit_{digit}": int(count) for digit, count in enumerate(counts)},
     }
 

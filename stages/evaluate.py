@@ -1,102 +1,112 @@
-"""evaluate@dataset-model: what the model makes of the test images, as metrics and as pictures."""
+"""evaluate@dataset-model: score the model on the test images and inspect it."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.pipeline import Pipeline
 
-from handwriting import charts, images, models, persistence, scoring
-from handwriting.errors import InputError
-from handwriting.images import Digits
-from handwriting.params import Evaluate, Image
-from handwriting.scoring import Labels
-from stages import parameters, paths
-from stages.command import run
-from stages.outputs import replacing, write_csv, write_json
+from handwriting.common import images
+from handwriting.common.errors import InputError
+from handwriting.common.images import LabelledImages
+from handwriting.evaluation import inspection, scores, statistics
+from handwriting.models import persistence, pipeline
+from stages.common import paths, read_params
+from stages.common.command import run
+from stages.common.outputs import atomic_write, write_csv, write_json
+
+Labels = npt.NDArray[np.integer[Any]]
 
 
 def main(dataset: str, model: str) -> None:
-    """Score the model once on the test images and draw what it gets right and wrong."""
-    params = parameters.load()
-    image, settings = params.dataset(dataset).image, params.evaluate
+    """Predict the test images once; write metrics, predictions, scores and inspection tables."""
+    confidence = read_params.load().evaluate.confidence
     test = images.load(paths.test(dataset))
     classifier = persistence.load(paths.model(dataset, model))
-    _check_fit(classifier, test, paths.model(dataset, model))
+    _check_image_size(classifier, test, paths.model(dataset, model))
     predicted = classifier.predict(test.pixels)
 
-    metrics = _metrics(test.labels, predicted, settings.confidence)
-    write_json(metrics, paths.metrics(dataset, model))
-    write_csv(
-        ("index", "actual", "predicted"),
-        zip(test.rows.tolist(), test.labels.tolist(), predicted.tolist(), strict=True),
-        paths.predictions(dataset, model),
-    )
-    folder = paths.plots(dataset) / model
-    write_csv(
-        ("digit", "precision", "recall", "f1", "images"),
-        scoring.report(test.labels, predicted),
-        folder / "report.csv",
-    )
-    name = f"{model} on {dataset}"
-    counts = scoring.confusion(test.labels, predicted)
-    shares = scoring.shares(counts)
-    write_csv(
-        ("actual", "predicted", "images", "share"),
-        [(*cell, int(counts[cell]), float(shares[cell])) for cell in np.ndindex(counts.shape)],
-        folder / "confusion.csv",
-    )
-    with replacing(folder / "confusion.png") as path:
-        wrong = f"{metrics['mistakes']:,} of {len(test):,} test images wrong"
-        charts.save(charts.confusion_matrix(counts, shares, f"{name}: {wrong}"), path)
-    with replacing(folder / "predictions.png") as path:
-        some = np.arange(min(settings.predictions, len(test)))
-        title = f"{name}: predictions for the first {len(some)} test images"
-        charts.save(charts.prediction_grid(test.take(some), predicted[some], image, title), path)
-    _draw_mistakes(classifier, test, predicted, image, settings, name, folder / "mistakes.png")
+    write_json(_metrics(test.labels, predicted, confidence), paths.metrics(dataset, model))
+    with atomic_write(paths.evaluation(dataset, model)) as folder:
+        folder.mkdir()
+        _write_predictions(test, predicted, folder)
+        _write_mistakes(classifier, test, predicted, folder)
+        _write_scores(test.labels, predicted, folder)
+        _write_inspection(classifier, folder)
 
 
-def _check_fit(classifier: Pipeline, test: Digits, path: Path) -> None:
+def _check_image_size(classifier: Pipeline, test: LabelledImages, path: Path) -> None:
     expected, found = classifier[-1].n_features_in_, test.pixels.shape[1]
     if expected != found:
         raise InputError(
             f"{path}: trained on images of {expected} pixels; the test images have {found}; "
-            "train it again with `dvc repro`"
+            "run `dvc repro` to train it again"
         )
 
 
 def _metrics(actual: Labels, predicted: Labels, confidence: float) -> dict[str, float]:
-    accuracy = scoring.accuracy(actual, predicted, confidence)
+    accuracy = statistics.accuracy(actual, predicted, confidence)
     return {
         "accuracy": accuracy.value,
         "accuracy_low": accuracy.low,
         "accuracy_high": accuracy.high,
-        "error_rate": 1 - accuracy.value,
-        "macro_f1": scoring.macro_f1(actual, predicted),
-        "images": len(actual),
         "mistakes": int(np.sum(actual != predicted)),
-        "majority_baseline": scoring.majority_baseline(actual),
+        "n_images": len(actual),
+        "macro_f1": scores.macro_f1(actual, predicted),
+        "majority_baseline": scores.majority_baseline(actual),
     }
 
 
-def _draw_mistakes(
-    classifier: Pipeline,
-    test: Digits,
-    predicted: Labels,
-    image: Image,
-    settings: Evaluate,
-    name: str,
-    target: Path,
+def _write_predictions(test: LabelledImages, predicted: Labels, folder: Path) -> None:
+    write_csv(
+        ("index", "actual", "predicted"),
+        zip(test.rows.tolist(), test.labels.tolist(), predicted.tolist(), strict=True),
+        folder / "predictions.csv",
+    )
+
+
+def _write_mistakes(
+    classifier: Pipeline, test: LabelledImages, predicted: Labels, folder: Path
 ) -> None:
     wrong = np.flatnonzero(predicted != test.labels)
-    margins = models.margins(classifier, test.pixels[wrong]) if len(wrong) else np.empty(0)
-    # Of equally sure mistakes the first in the table come first.
-    surest = np.argsort(-margins, kind="stable")[: settings.mistakes]
-    title = f"{name}: the {len(surest)} surest of {len(wrong):,} mistakes"
-    figure = charts.mistake_grid(
-        test.take(wrong[surest]), predicted[wrong[surest]], margins[surest], image, title
+    margins = pipeline.margins(classifier, test.pixels[wrong]) if len(wrong) else np.empty(0)
+    columns = (test.rows[wrong], test.labels[wrong], predicted[wrong], margins)
+    write_csv(
+        ("index", "actual", "predicted", "margin"),
+        zip(*(column.tolist() for column in columns), strict=True),
+        folder / "mistakes.csv",
     )
-    with replacing(target) as path:
-        charts.save(figure, path)
+
+
+def _write_scores(actual: Labels, predicted: Labels, folder: Path) -> None:
+    counts = scores.confusion(actual, predicted)
+    shares = scores.row_shares(counts)
+    write_csv(
+        ("actual", "predicted", "n_images", "share"),
+        [(*cell, int(counts[cell]), float(shares[cell])) for cell in np.ndindex(counts.shape)],
+        folder / "confusion.csv",
+    )
+    write_csv(
+        ("digit", "precision", "recall", "f1", "n_images"),
+        scores.per_digit_scores(actual, predicted),
+        folder / "per_digit.csv",
+    )
+
+
+def _write_inspection(classifier: Pipeline, folder: Path) -> None:
+    """Write both tables; a model without support vectors or importances has an empty one."""
+    vectors: list[tuple[int, int, float]] = []
+    if inspection.has_support_vectors(classifier):
+        columns = inspection.support_weights(classifier)
+        vectors = list(zip(*(column.tolist() for column in columns), strict=True))
+    write_csv(("row", "digit", "weight"), vectors, folder / "support_vectors.csv")
+    importances: list[float] = []
+    if inspection.has_pixel_importances(classifier):
+        importances = inspection.pixel_importances(classifier).tolist()
+    write_csv(
+        ("pixel", "importance"), list(enumerate(importances)), folder / "pixel_importances.csv"
+    )
 
 
 if __name__ == "__main__":

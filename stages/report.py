@@ -1,143 +1,132 @@
-"""report: the whole analysis as one page that needs nothing else."""
+"""report: render the self-contained HTML report."""
 
-import csv
-import json
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from handwriting import pages
-from handwriting.errors import InputError
-from handwriting.pages import Picture
-from handwriting.params import Params
-from stages import parameters, paths
-from stages.command import run
-from stages.outputs import replacing
+from handwriting import tables
+from handwriting.common.errors import InputError
+from handwriting.common.params.schema import Params
+from handwriting.pages import html
+from handwriting.pages.html import Picture
+from handwriting.tables import Row
+from stages.common import paths, read_params
+from stages.common.command import run
+from stages.common.outputs import atomic_write
 
-Row = dict[str, Any]
-
-_CLAIM = ("name", "said", "where", "claimed", "measured", "low", "high", "images", "agrees")
-_VERDICT = ("model", "verdict", "p_value", "writers_low", "writers_high")
-_CONFUSION = ("actual", "predicted", "images")
-_CURVE = ("images", "accuracy")
+_PICTURES = ("confusion", "predictions", "mistakes", "inspection", "tuning")
 
 
 def main() -> None:
-    """Fill the report's template with the parameters, the metrics and the pictures."""
-    params = parameters.load()
+    """Fill the report's template with parameters, metrics, tables and pictures."""
+    params = read_params.load()
     content = {
         "confidence": params.evaluate.confidence,
-        "stated": params.verdict.accuracy,
+        "claimed": params.verdict.claimed_accuracy,
         "datasets": [_dataset(params, name) for name in params.datasets],
         "models": [_model(params, name) for name in params.models],
-        "claims": _table(paths.claims_table(), *_CLAIM),
     }
     template = paths.REPORT_TEMPLATE.read_text(encoding="utf-8")
-    with replacing(paths.REPORT) as path:
-        path.write_text(pages.render(template, content), encoding="utf-8", newline="\n")
+    with atomic_write(paths.REPORT) as path:
+        path.write_text(html.render(template, content), encoding="utf-8", newline="\n")
 
 
 def _dataset(params: Params, name: str) -> Row:
-    """What the page tells of a dataset."""
-    dataset = params.dataset(name)
-    verdicts = {row["model"]: row for row in _table(paths.plots(name) / "verdict.csv", *_VERDICT)}
-    # A model that is gone from params.yaml may still stand in the tables of its dataset.
-    rows = [
+    """Return what the report says about a dataset, its models sorted by accuracy."""
+    section, plots = params.dataset(name), paths.plots(name)
+    accuracy = {row["model"]: row for row in _rows(plots / "accuracy.csv", "model", "verdict")}
+    per_digit = _by_model(plots / "per_digit.csv", "digit", "recall")
+    curves = _by_model(plots / "learning_curve.csv", "n_images", "accuracy")
+    confusion = _by_model(plots / "confusion.csv", "actual", "predicted", "n_images")
+    tuning = _by_model(plots / "tuning.csv", "accuracy", "is_best", "in_use")
+    results = [
         {
             "model": model,
-            **_metrics(paths.metrics(name, model)),
-            "verdict": verdicts[model],
-            "tuning": _metrics(paths.metrics(name, f"{model}-tuning")),
-            "report": _table(paths.plots(name) / model / "report.csv", "digit", "recall"),
-            "mixups": _mixups(_table(paths.plots(name) / model / "confusion.csv", *_CONFUSION)),
-            "curve": _table(paths.plots(name) / model / "learning_curve.csv", *_CURVE),
+            "kind": params.models[model].kind,
+            **tables.read_json(paths.metrics(name, model)),
+            **accuracy[model],
+            "per_digit": per_digit[model],
+            "curve": curves[model],
+            "confusions": _confusions(confusion[model]),
+            "tuning": _tuning(tuning[model]),
             "pictures": {
-                picture: _picture(paths.plots(name) / model / f"{picture}.png")
-                for picture in ("confusion", "predictions", "mistakes", "explained", "tuning")
+                picture: _picture(paths.pictures(name, model) / f"{picture}.png")
+                for picture in _PICTURES
             },
         }
         for model in params.models
     ]
+    results.sort(key=lambda row: -row["accuracy"])
+    pairs = _rows(plots / "pairs.csv", "first", "second", "p_value")
     return {
         "name": name,
-        "source": dataset.source.kind,
-        "split": dataset.split.method,
-        "pixel_max": dataset.image.pixel_max,
-        "facts": _metrics(paths.metrics(name, "dataset")),
-        "samples": _picture(paths.plots(name) / "samples.png"),
-        "results": sorted(rows, key=lambda row: (-row["accuracy"], row["model"])),
-        "pairs": _pairs(_metrics(paths.metrics(name, "comparison")), list(params.models)),
+        "source": section.source.kind,
+        "split": section.split.method,
+        "n_folds": section.tune.n_folds,
+        "pixel_max": section.image.pixel_max,
+        "facts": tables.read_json(paths.facts(name)),
+        "samples": _picture(paths.samples(name)),
+        "results": results,
+        "pairs": pairs,
+        "lead": _lead(results, pairs),
+        "claims": _rows(plots / "claims.csv", "name", "agrees"),
+        "comparisons": _rows(plots / "comparisons.csv", "name", "agrees"),
+    }
+
+
+def _lead(results: list[Row], pairs: list[Row]) -> Row | None:
+    """Return the paired test of the best model against the runner-up; None if there is one model."""
+    if len(results) < 2:
+        return None
+    names = {result["model"] for result in results[:2]}
+    pair = next(row for row in pairs if {row["first"], row["second"]} == names)
+    return {
+        "runner_up": results[1],
+        "gap": results[0]["accuracy"] - results[1]["accuracy"],
+        "p_value": pair["p_value"],
     }
 
 
 def _model(params: Params, name: str) -> Row:
-    """A model's hyperparameters as they stand in params.yaml, for each dataset."""
+    """Return a model's hyperparameters as params.yaml has them, by name and dataset."""
     values: dict[str, Row] = {}
     for dataset in params.datasets:
-        hyperparameters = params.hyperparameters(name, dataset)
-        given = hyperparameters.model_fields_set
-        for key, value in hyperparameters.model_dump(exclude=set()).items():
-            if key in given:
-                values.setdefault(key, {})[dataset] = value
-    return {"name": name, "kind": params.models[name].kind, "values": values}
+        used = params.hyperparameters(name, dataset)
+        for key, value in used.model_dump(exclude={"kind"}, exclude_unset=True).items():
+            values.setdefault(key, {})[dataset] = value
+    return {"name": name, "kind": params.models[name].kind, "hyperparameters": values}
 
 
-def _pairs(comparison: Row, models: list[str]) -> list[Row]:
-    """The paired tests, one row for each two models."""
-    return [
-        {
-            "first": first,
-            "second": second,
-            "first_only": comparison[f"{first}_{second}_{first}_only"],
-            "second_only": comparison[f"{first}_{second}_{second}_only"],
-            "p_value": comparison[f"{first}_{second}_p_value"],
-        }
-        for first, second in combinations(sorted(models), 2)
-    ]
+def _confusions(cells: list[Row]) -> list[Row]:
+    """Return the pairs of digits that are confused, the most frequent first."""
+    wrong = [cell for cell in cells if cell["actual"] != cell["predicted"] and cell["n_images"]]
+    return sorted(wrong, key=lambda cell: -cell["n_images"])
 
 
-def _mixups(cells: list[Row]) -> list[Row]:
-    """The digits most often taken for another, the most frequent first."""
-    wrong = [cell for cell in cells if cell["actual"] != cell["predicted"] and cell["images"]]
-    return sorted(wrong, key=lambda cell: (-cell["images"], cell["actual"], cell["predicted"]))
+def _tuning(candidates: list[Row]) -> Row:
+    """Return the best candidate and the one in use, which is None if it is not in the grid."""
+    return {
+        "best": next(row for row in candidates if row["is_best"]),
+        "in_use": next((row for row in candidates if row["in_use"]), None),
+    }
 
 
-def _metrics(path: Path) -> Row:
-    try:
-        metrics: Row = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; run `dvc repro`, which makes it") from None
-    except ValueError as error:
-        raise InputError(f"{path}: not JSON ({error}); run `dvc repro`") from None
-    return metrics
+def _rows(path: Path, *columns: str) -> list[Row]:
+    return tables.read_table(path, columns)
 
 
-def _table(path: Path, *columns: str) -> list[Row]:
-    """Read a table that has these columns; numbers become numbers, and an empty field None."""
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = csv.DictReader(file)
-            if not {*columns} <= {*(rows.fieldnames or ())}:
-                raise InputError(f"{path}: no columns {', '.join(columns)}; run `dvc repro`")
-            return [{k: _value(v) for k, v in row.items()} for row in rows]
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; run `dvc repro`, which makes it") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a table ({error}); run `dvc repro`") from None
-
-
-def _value(text: str | None) -> float | str | None:
-    try:
-        return float(text) if text else None
-    except ValueError:
-        return text
+def _by_model(path: Path, *columns: str) -> dict[str, list[Row]]:
+    """Read a table of all models and group its rows by model."""
+    groups: dict[str, list[Any]] = {}
+    for row in tables.read_table(path, ("model", *columns)):
+        groups.setdefault(row["model"], []).append(row)
+    return groups
 
 
 def _picture(path: Path) -> Picture:
     try:
-        return pages.picture(path.read_bytes(), str(path))
+        return html.embed_png(path.read_bytes(), str(path))
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file; run `dvc repro`, which makes it") from None
+        raise InputError(f"{path}: no such file; run `dvc repro`, which creates it") from None
 
 
 if __name__ == "__main__":

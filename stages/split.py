@@ -1,23 +1,24 @@
-"""split@dataset: the images to learn from and the images to be judged by."""
+"""split@dataset: split the images into training and test images."""
 
-from handwriting import images, splits
-from handwriting.errors import InputError
-from stages import parameters, paths
-from stages.command import run
-from stages.outputs import replacing
+from handwriting.common import images
+from handwriting.common.errors import InputError
+from handwriting.data import splits
+from stages.common import paths, read_params
+from stages.common.command import run
+from stages.common.outputs import atomic_write
 
 
 def main(dataset: str) -> None:
-    """Write the training and the test images, each in the table's order."""
-    method = parameters.load().dataset(dataset).split
-    digits = images.load(paths.flat(dataset))
+    """Write the training images and the test images, both in table order."""
+    method = read_params.load().dataset(dataset).split
+    flat = images.load(paths.flat(dataset))
     try:
-        train, test = splits.split(digits, method)
+        train, test = splits.split(flat, method)
     except InputError as error:
         raise InputError(f"{paths.PARAMS}: datasets.{dataset}.{error}") from None
     for index, target in ((train, paths.train(dataset)), (test, paths.test(dataset))):
-        with replacing(target) as path:
-            images.save(digits.take(index), path)
+        with atomic_write(target) as folder:
+            images.save(flat.take(index), folder)
 
 
 if __name__ == "__main__":

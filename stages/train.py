@@ -1,19 +1,20 @@
-"""train@dataset-model: a model, fitted on the training images alone."""
+"""train@dataset-model: fit the model on the training images."""
 
-from handwriting import images, models, persistence
-from stages import parameters, paths
-from stages.command import run
-from stages.outputs import replacing
+from handwriting.common import images
+from handwriting.models import persistence, pipeline
+from stages.common import paths, read_params
+from stages.common.command import run
+from stages.common.outputs import atomic_write
 
 
 def main(dataset: str, model: str) -> None:
-    """Fit the model that params.yaml describes and write it."""
-    params = parameters.load()
-    hyperparameters = params.hyperparameters(model, dataset)
-    train = images.load(paths.train(dataset))
-    classifier = models.build(hyperparameters, params.dataset(dataset).image, params.seed)
-    models.fit(classifier, train)
-    with replacing(paths.model(dataset, model)) as path:
+    """Fit the model with the hyperparameters of params.yaml and save it."""
+    params = read_params.load()
+    classifier = pipeline.build(
+        params.hyperparameters(model, dataset), params.dataset(dataset).image
+    )
+    pipeline.fit(classifier, images.load(paths.train(dataset)))
+    with atomic_write(paths.model(dataset, model)) as path:
         persistence.save(classifier, path)
 
 

@@ -1,49 +1,37 @@
-"""tune@dataset-model: which hyperparameters are best, found inside the training images."""
+"""tune@dataset-model: grid-search hyperparameters by cross-validation on the training images."""
 
 import numpy as np
 
-from handwriting import charts, images, models, validation
-from handwriting.errors import InputError
-from stages import parameters, paths
-from stages.command import run
-from stages.outputs import replacing, write_csv, write_json
+from handwriting import model_selection
+from handwriting.common import images
+from handwriting.common.errors import InputError
+from handwriting.models import pipeline
+from stages.common import paths, read_params
+from stages.common.command import run
+from stages.common.outputs import write_csv
 
 
 def main(dataset: str, model: str) -> None:
     """Cross-validate every combination of the model's grid on the first training images."""
-    params = parameters.load()
+    params = read_params.load()
+    section = params.dataset(dataset)
     first, grid = params.grid(model, dataset)
     train = images.load(paths.train(dataset))
-    train = train.take(np.arange(min(params.tune.rows[dataset], len(train))))
+    train = train.take(np.arange(min(section.tune.n_rows, len(train))))
     try:
-        parts = validation.folds(train, params.tune.folds[dataset])
+        folds = model_selection.make_folds(train, section.tune.n_folds)
     except InputError as error:
-        raise InputError(f"{paths.PARAMS}: tune of {dataset}: {error}") from None
-    classifier = models.build(first, params.dataset(dataset).image, params.seed)
-    candidates = validation.search(classifier, grid, train, parts)
-
-    best = validation.best(candidates)
-    # Metrics are numbers; a best value that is a word is seen in the table alone.
-    numbers = {name: value for name, value in best.values.items() if _is_number(value)}
-    write_json(
-        {**numbers, "cv_accuracy": best.accuracy, "cv_error": best.error, "images": len(train)},
-        paths.metrics(dataset, f"{model}-tuning"),
-    )
-    folder = paths.plots(dataset) / model
+        raise InputError(f"{paths.PARAMS}: datasets.{dataset}.tune.{error}") from None
+    classifier = pipeline.build(first, section.image)
+    candidates = model_selection.grid_search(classifier, grid, train, folds)
     write_csv(
-        (*grid, "accuracy", "error"),
-        [(*tried.values.values(), tried.accuracy, tried.error) for tried in candidates],
-        folder / "tuning.csv",
+        (*grid, "accuracy", "standard_error", "n_images"),
+        [
+            (*found.values.values(), found.accuracy, found.standard_error, len(train))
+            for found in candidates
+        ],
+        paths.tuning(dataset, model),
     )
-    rows, columns, *_ = grid.items()
-    title = f"{model} on {dataset}: {len(parts)} folds of {len(train)} training images"
-    with replacing(folder / "tuning.png") as path:
-        accuracies = validation.by_two(candidates, grid)
-        charts.save(charts.tuning_map(accuracies, rows, columns, title), path)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 if __name__ == "__main__":

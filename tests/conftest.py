@@ -1,37 +1,32 @@
-"""Where the real data is, and DVC repositories to try things in."""
+"""Fixtures: the real data, and DVC repositories for experiments."""
 
 import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
-from ruamel.yaml import YAML
 
-from handwriting import mirrors, sources, table
-from handwriting.images import Digits
+from handwriting.common.images import LabelledImages
+from handwriting.data import datasets, mirrors, table
+from tests.helpers import MIRROR, PROJECT, Repository, clone, copy
 
-PROJECT = Path(__file__).resolve().parents[1]
-MIRROR = PROJECT.parent / "shared" / "mnist"
+# Fast tests first, so that a mistake shows early.
+_ORDER = ("unit", "results", "data", "pipeline", "model")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run what is quick first, so that a mistake shows early."""
-    order = ("unit", "data", "pipeline", "model")
-    items.sort(key=lambda item: ("full" in item.fixturenames, order.index(_kind(item))))
+    """Order tests by folder, those that build the whole pipeline last."""
+    items.sort(key=lambda item: ("full" in item.fixturenames, _ORDER.index(_folder(item))))
 
 
-def _kind(item: pytest.Item) -> str:
+def _folder(item: pytest.Item) -> str:
     return item.path.relative_to(PROJECT / "tests").parts[0]
 
 
 @pytest.fixture(scope="session")
 def mirror() -> Path:
-    """The folder of MNIST's real files; without it tests are skipped, but never where CI is set."""
+    """The folder of MNIST's real files; without it tests are skipped, but not where CI is set."""
     if not MIRROR.is_dir():
         message = "MNIST's files are not in ../shared/mnist"
         if os.environ.get("CI"):
@@ -41,109 +36,51 @@ def mirror() -> Path:
 
 
 @pytest.fixture(scope="session")
-def mnist(mirror: Path) -> Digits:
+def mnist(mirror: Path) -> LabelledImages:
     """All of MNIST, with its writers."""
-    contents = mirrors.read(
-        {**sources.MNIST, **sources.QMNIST_LABELS}, [str(mirror)], 1, print, progress=False
+    contents = mirrors.fetch_files(
+        {**datasets.MNIST, **datasets.QMNIST_LABELS}, [str(mirror)], 1, print, progress=False
     )
-    return sources.mnist(contents, contents)
-
-
-@dataclass(frozen=True)
-class Repository:
-    """A clone of the project in a temporary folder."""
-
-    root: Path
-
-    def run(self, *command: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess:
-        """Run a command in the clone with the Python that runs the tests."""
-        scripts = str(Path(sys.executable).parent)
-        path = os.pathsep.join([scripts, os.environ["PATH"]])
-        return subprocess.run(
-            command,
-            cwd=self.root,
-            env={**os.environ, "PATH": path, **(env or {})},
-            capture_output=True,
-            text=True,
-            timeout=1500,
-        )
-
-    def succeed(self, *command: str) -> str:
-        """Run a command that must end well and return what it printed."""
-        done = self.run(*command)
-        assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
-        return done.stdout
-
-    def commit(self) -> None:
-        """Commit everything that git does not ignore."""
-        self.succeed("git", "add", "--all")
-        self.succeed("git", "commit", "--quiet", "--allow-empty", "--message", "as it stands")
-
-    def edit_params(self, edit: Callable[[dict], None]) -> None:
-        """Change params.yaml, keeping its comments."""
-        yaml = YAML()
-        file = self.root / "params.yaml"
-        content = yaml.load(file)
-        edit(content)
-        yaml.dump(content, file)
-
-    def stages_run_by(self, *command: str) -> set[str]:
-        """Run a command and name the stages that DVC ran for it."""
-        printed = self.succeed(*command)
-        lines = [line for line in printed.splitlines() if line.startswith("Running stage '")]
-        return {line.split("'")[1] for line in lines}
-
-
-def clone(root: Path) -> Repository:
-    """Clone the project as it stands in the work tree, without anything that DVC cached."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-        cwd=PROJECT,
-        capture_output=True,
-        check=True,
-        text=True,
-    )
-    for name in filter(None, listed.stdout.split("\0")):
-        if (PROJECT / name).is_file():
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(PROJECT / name, root / name)
-    repository = Repository(root)
-    repository.succeed("git", "init", "--quiet")
-    repository.succeed("git", "config", "user.name", "tests")
-    repository.succeed("git", "config", "user.email", "tests@localhost")
-    repository.commit()
-    return repository
+    return datasets.build_mnist(contents, contents)
 
 
 @pytest.fixture(scope="session")
-def _small(tmp_path_factory: pytest.TempPathFactory, mnist: Digits) -> Repository:
-    """The whole graph, built on the real digits and on 1,000 images of MNIST."""
+def digits() -> LabelledImages:
+    """scikit-learn's digits."""
+    return datasets.load_digits()
+
+
+@pytest.fixture(scope="session")
+def built_small(tmp_path_factory: pytest.TempPathFactory, mnist: LabelledImages) -> Repository:
+    """The whole graph, built on the real digits and on 1,000 images of MNIST; not to be changed."""
     root = tmp_path_factory.mktemp("small") / "project"
     repository = clone(root)
     index = np.r_[0:800, 60_000:60_200]
     table.write(mnist.take(index), root / "some_mnist.csv")
 
     def shrink(params: dict) -> None:
-        params["datasets"]["mnist"]["source"] = {"kind": "csv", "location": "some_mnist.csv"}
-        params["datasets"]["mnist"]["split"]["train"] = 800
-        for dataset in params["datasets"]:
-            params["models"]["forest"][dataset]["n_estimators"] = 10
-            params["tune"]["grids"]["forest"][dataset]["n_estimators"] = [10]
-            params["tune"]["grids"]["svc"][dataset] = {"C": [1, 10], "gamma": [0.001, 0.02]}
-        params["claims"] = [claim for claim in params["claims"] if claim["dataset"] == "digits"]
-        params["verdict"]["resamples"] = 200
+        mnist = params["datasets"]["mnist"]
+        mnist["source"] = {"kind": "csv", "location": "some_mnist.csv"}
+        mnist["split"]["train"] = 800
+        for dataset in params["datasets"].values():
+            dataset["models"]["forest"]["n_estimators"] = 10
+            dataset["grids"]["forest"]["n_estimators"] = [10]
+            dataset["grids"]["svc"] = {"C": [1, 10], "gamma": [0.001, 0.02]}
+        params["verdict"]["n_resamples"] = 200
 
     repository.edit_params(shrink)
+    # The protocols about MNIST need 5,000 of its images.
+    claims = (root / "claims.yaml").read_text().replace("n_rows: 5000", "n_rows: 500")
+    (root / "claims.yaml").write_text(claims)
     repository.succeed("dvc", "repro", "--quiet")
     repository.commit()
     return repository
 
 
 @pytest.fixture
-def small(_small: Repository, tmp_path: Path) -> Repository:
+def small(built_small: Repository, tmp_path: Path) -> Repository:
     """A copy of the small pipeline, built and committed, to change at will."""
-    shutil.copytree(_small.root, tmp_path / "project", symlinks=True)
-    return Repository(tmp_path / "project")
+    return copy(built_small, tmp_path / "project")
 
 
 @pytest.fixture(scope="session")
@@ -153,7 +90,7 @@ def full(tmp_path_factory: pytest.TempPathFactory, mirror: Path) -> Repository:
     (folder / "shared").mkdir()
     (folder / "shared" / "mnist").symlink_to(mirror)
     repository = clone(folder / "project")
-    # What is in git would pass for built: DVC does not run a stage whose outputs are as locked.
+    # DVC does not run a stage whose outputs are as locked, and these are in git.
     for name in ("metrics", "plots"):
         shutil.rmtree(repository.root / name)
     repository.succeed("dvc", "repro")

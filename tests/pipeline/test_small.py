@@ -1,15 +1,29 @@
 """DVC itself, on the whole graph and small real data."""
 
 import time
+from collections.abc import Callable
 
-from tests.conftest import Repository, clone
-from tests.pipeline.test_graph import PARAMS, STAGES
+import numpy as np
+import pytest
 
-DATASETS, MODELS = list(PARAMS["datasets"]), list(PARAMS["models"])
+from handwriting.common.images import LabelledImages
+from handwriting.data import table
+from tests.helpers import (
+    DATASETS,
+    MODELS,
+    PAIRS,
+    STAGES,
+    Repository,
+    clone,
+    definition,
+    read_csv,
+)
+
+Edit = Callable[[dict], None]
 
 
 def forest_is_larger(params: dict) -> None:
-    params["models"]["forest"]["mnist"]["n_estimators"] = 12
+    params["datasets"]["mnist"]["models"]["forest"]["n_estimators"] = 12
 
 
 def test_everything_is_up_to_date_after_a_run_and_a_second_run_runs_nothing(
@@ -36,11 +50,18 @@ def test_one_hyperparameter_reruns_its_model_and_the_comparison_and_nothing_else
     small: Repository,
 ) -> None:
     small.edit_params(forest_is_larger)
-    stages = ("train", "curve", "evaluate", "explain")
-    own = {*(f"{stage}@mnist-forest" for stage in stages), "report"}
-    # With other trees the predictions may still be the same, and then there is nothing to compare.
-    comparing = {"compare@mnist", "verdict@mnist"}
-    assert small.stages_run_by("dvc", "repro") in (own, own | comparing)
+    stages = ("train", "curve", "evaluate", "draw")
+    expected = {*(f"{stage}@mnist-forest" for stage in stages), "compare@mnist", "report"}
+    assert small.stages_run_by("dvc", "repro") == expected
+
+
+def test_a_colour_reruns_only_what_draws(small: Repository) -> None:
+    with (small.root / "handwriting" / "figures" / "style.py").open("a") as file:
+        file.write("# another colour\n")
+    drawing = {f"describe@{dataset}" for dataset in DATASETS}
+    drawing |= {f"draw@{dataset}-{model}" for dataset, model in PAIRS}
+    # The pictures are the same bytes, so the report need not be rendered again.
+    assert small.stages_run_by("dvc", "repro") == drawing
 
 
 def test_going_back_by_checkout_computes_nothing(small: Repository) -> None:
@@ -52,18 +73,83 @@ def test_going_back_by_checkout_computes_nothing(small: Repository) -> None:
     assert "up to date" in small.succeed("dvc", "status")
 
 
+def change_a_parameter_of_each_stage(params: dict) -> None:
+    params["datasets"]["mnist"]["source"]["timeout"] = 31.0  # fetch
+    digits = params["datasets"]["digits"]
+    digits["image"]["pixel_max"] = 17  # flatten
+    digits["split"]["train"] = 0.6
+    digits["tune"]["n_rows"] = 500
+    digits["curve"]["sizes"] = [50, 100]
+    digits["models"]["forest"]["n_estimators"] = 11  # train
+    params["describe"]["samples_per_digit"] = 9
+    params["evaluate"]["confidence"] = 0.9  # evaluate, compare, claims, report
+    params["draw"]["n_mistakes"] = 19
+
+
+def test_a_setting_that_was_computed_before_comes_back_without_running_a_stage(
+    small: Repository,
+) -> None:
+    before = (small.root / "params.yaml").read_text()
+    small.edit_params(change_a_parameter_of_each_stage)
+    ran = small.stages_run_by("dvc", "repro")
+    assert {name.split("@")[0] for name in ran} == set(STAGES)
+    changed = (small.root / "params.yaml").read_text()
+
+    (small.root / "params.yaml").write_text(before)
+    restored = small.stages_restored_by("dvc", "repro")
+    assert {name.split("@")[0] for name in restored} == set(STAGES)
+    assert "up to date" in small.succeed("dvc", "status")
+    assert small.succeed("git", "status", "--short") == ""
+
+    (small.root / "params.yaml").write_text(changed)
+    assert small.stages_restored_by("dvc", "repro") == restored
+
+
+def test_an_experiment_that_was_computed_before_runs_no_stage(small: Repository) -> None:
+    key = "datasets.digits.models.forest.n_estimators"
+    small.succeed("dvc", "exp", "run", "--set-param", f"{key}=3")
+    shown = small.succeed("dvc", "exp", "show", "--csv")
+    assert key in shown
+    assert "metrics/digits/forest.json:accuracy" in shown
+    assert small.stages_run_by("dvc", "exp", "run", "--set-param", f"{key}=10") == set()
+    assert small.succeed("git", "status", "--short") == ""
+    assert small.stages_run_by("dvc", "exp", "run", "--set-param", f"{key}=3") == set()
+
+
+def test_an_experiment_in_a_temporary_folder_leaves_the_work_tree_alone(small: Repository) -> None:
+    parameter = "datasets.digits.models.tree.max_depth=3"
+    small.succeed("dvc", "exp", "run", "--temp", "--set-param", f"+{parameter}")
+    assert small.succeed("git", "status", "--short") == ""
+    assert "datasets.digits.models.tree.max_depth" in small.succeed("dvc", "exp", "show", "--csv")
+
+
+def test_a_stage_that_fails_leaves_no_output_and_the_last_commit_can_be_restored(
+    small: Repository,
+) -> None:
+    small.edit_params(lambda p: p["datasets"]["digits"]["split"].update(train=1797))
+    done = small.run("dvc", "repro")
+    assert done.returncode != 0
+    assert not (small.root / "data/split/digits/train").exists()
+    assert not (small.root / "data/split/digits/test").exists()
+    small.succeed("git", "checkout", "--quiet", ".")
+    small.succeed("dvc", "checkout")
+    assert "up to date" in small.succeed("dvc", "status")
+    assert small.succeed("git", "status", "--short") == ""
+
+
 def test_a_comment_in_params_reruns_nothing(small: Repository) -> None:
     with (small.root / "params.yaml").open("a") as file:
-        file.write("# a remark\n")
+        file.write("# a comment\n")
     assert small.stages_run_by("dvc", "repro") == set()
 
 
 def test_editing_a_module_makes_every_stage_that_imports_it_stale(small: Repository) -> None:
-    with (small.root / "handwriting" / "scoring.py").open("a") as file:
-        file.write("# a remark\n")
+    with (small.root / "handwriting" / "evaluation" / "statistics.py").open("a") as file:
+        file.write("# a comment\n")
     stale = small.run("dvc", "status").stdout
     for dataset in DATASETS:
         assert f"compare@{dataset}" in stale
+        assert f"claims@{dataset}" in stale
         assert f"flatten@{dataset}" not in stale
         for model in MODELS:
             assert f"evaluate@{dataset}-{model}" in stale
@@ -71,12 +157,19 @@ def test_editing_a_module_makes_every_stage_that_imports_it_stale(small: Reposit
 
 
 def test_two_clones_build_the_same_bytes(small: Repository, tmp_path) -> None:
-    """Everything, models and pictures among it: `dvc.lock` has the hash of each output."""
+    """Everything, including models and pictures: `dvc.lock` has the hash of each output."""
     other = clone(tmp_path / "other")
-    for name in ("params.yaml", "some_mnist.csv"):
+    for name in ("params.yaml", "claims.yaml", "some_mnist.csv"):
         (other.root / name).write_bytes((small.root / name).read_bytes())
     other.succeed("dvc", "repro", "--quiet")
     assert (other.root / "dvc.lock").read_bytes() == (small.root / "dvc.lock").read_bytes()
+
+
+def test_metrics_are_one_narrow_table(small: Repository) -> None:
+    header, *rows = small.succeed("dvc", "metrics", "show").splitlines()
+    assert len(rows) == len(PAIRS)
+    assert len(header) < 120
+    assert "-" not in [cell for row in rows for cell in row.split()]
 
 
 def test_metrics_diff_names_what_a_change_did_and_nothing_else(small: Repository) -> None:
@@ -87,35 +180,118 @@ def test_metrics_diff_names_what_a_change_did_and_nothing_else(small: Repository
     assert all(row.startswith("metrics/mnist/forest.json") for row in rows)
 
 
-def test_experiments_change_a_number_and_show_what_came_of_it(small: Repository) -> None:
-    small.succeed("dvc", "exp", "run", "--set-param", "models.forest.digits.n_estimators=3")
-    shown = small.succeed("dvc", "exp", "show", "--csv")
-    assert "models.forest.digits.n_estimators" in shown
-    assert "metrics/digits/forest.json:accuracy" in shown
+def test_metrics_and_charts_are_compared_in_a_clone_that_has_no_cache(
+    small: Repository, tmp_path
+) -> None:
+    small.edit_params(forest_is_larger)
+    small.succeed("dvc", "repro")
+    small.commit()
+    small.succeed("git", "clone", "--quiet", ".", str(tmp_path / "clone"))
+    other = Repository(tmp_path / "clone")
+    assert "metrics/mnist/forest.json" in other.succeed("dvc", "metrics", "diff", "HEAD~1", "HEAD")
+    other.succeed("dvc", "plots", "diff", "HEAD~1", "HEAD")
+    page = (other.root / "dvc_plots" / "index.html").read_text()
+    for dataset in DATASETS:
+        assert f"{dataset}: accuracy of each model" in page
 
 
 def test_the_graph_has_a_stage_for_every_dataset_and_model(small: Repository) -> None:
     names = {line.split()[0] for line in small.succeed("dvc", "stage", "list").splitlines()}
-    per_model = {"tune", "train", "curve", "evaluate", "explain"}
-    whole = {"claims", "report"}
-    expected = whole | {
-        f"{stage}@{dataset}{suffix}"
-        for stage in STAGES
-        if stage not in whole
-        for dataset in DATASETS
-        for suffix in ([f"-{model}" for model in MODELS] if stage in per_model else [""])
-    }
+    expected = {"report"}
+    for stage in set(STAGES) - {"report"}:
+        per_model = "${item.model}" in definition(stage)["cmd"]
+        for dataset in DATASETS:
+            expected |= {
+                f"{stage}@{dataset}{suffix}"
+                for suffix in ([f"-{model}" for model in MODELS] if per_model else [""])
+            }
     assert names == expected
 
 
-def test_a_variant_of_a_kind_stands_beside_it(small: Repository) -> None:
-    def add_stump(params: dict) -> None:
-        tree = {"features": "raw", "max_depth": 2}
-        params["models"]["stump"] = {"kind": "tree", "digits": tree, "mnist": tree}
-        grid = {"max_depth": [1, 2], "min_samples_leaf": [1]}
-        params["tune"]["grids"]["stump"] = {"digits": grid, "mnist": grid}
+def add_stump(params: dict) -> None:
+    params["models"]["stump"] = {"kind": "tree"}
+    for dataset in params["datasets"].values():
+        dataset["models"]["stump"] = {"features": "raw", "max_depth": 2}
+        dataset["grids"]["stump"] = {"max_depth": [1, 2]}
 
+
+def models_in(path) -> set[str]:
+    return {row["model"] for row in read_csv(path)}
+
+
+TABLES = ("accuracy", "confusion", "per_digit", "learning_curve", "tuning")
+
+
+def test_a_model_is_a_change_of_params_alone_and_leaves_nothing_when_it_goes(
+    small: Repository,
+) -> None:
+    before = (small.root / "params.yaml").read_text()
     small.edit_params(add_stump)
-    small.succeed("dvc", "repro")
-    table = (small.root / "plots/digits/comparison.csv").read_text()
-    assert {line.split(",")[0] for line in table.splitlines()[1:]} == {*MODELS, "stump"}
+    small.succeed("python", "-m", "tools.run")
+    for dataset in DATASETS:
+        for name in TABLES:
+            assert models_in(small.root / f"plots/{dataset}/{name}.csv") == {*MODELS, "stump"}
+    assert "metrics/digits/stump.json" in small.succeed("dvc", "metrics", "show")
+    assert ">stump<" in (small.root / "report.html").read_text()
+
+    (small.root / "params.yaml").write_text(before)
+    small.succeed("python", "-m", "tools.run")
+    assert small.succeed("git", "status", "--short") == ""
+    assert "up to date" in small.succeed("dvc", "status")
+    assert [path for path in small.root.rglob("*stump*") if ".dvc" not in path.parts] == []
+    assert "stump" not in (small.root / "report.html").read_text()
+
+
+@pytest.fixture
+def letters(small: Repository, digits: LabelledImages) -> Repository:
+    """A pipeline with a table of 16×16 images, as a new user would add it."""
+    enlarged = np.kron(digits.pixels.reshape(-1, 8, 8), np.ones((2, 2), dtype=np.uint8))
+    images = LabelledImages(enlarged.reshape(-1, 256), digits.labels, digits.rows, None)
+    table.write(images, small.root / "letters.csv")
+    small.commit()
+
+    def add(params: dict) -> None:
+        block = {key: dict(value) for key, value in params["datasets"]["digits"].items()}
+        block["source"] = {"kind": "csv", "location": "letters.csv"}
+        block["image"] = {"height": 16, "width": 16, "pixel_max": 16}
+        params["datasets"]["letters"] = block
+
+    small.edit_params(add)
+    return small
+
+
+def test_a_dataset_is_a_change_of_params_alone_and_leaves_nothing_when_it_goes(
+    letters: Repository,
+) -> None:
+    printed = letters.succeed("python", "-m", "tools.run")
+    for model in MODELS:
+        assert f"metrics/letters/{model}.json" in printed
+    letters.succeed("dvc", "plots", "show")
+    page = (letters.root / "dvc_plots" / "index.html").read_text()
+    assert "letters: accuracy of each model" in page
+    assert "letters" in (letters.root / "report.html").read_text()
+
+    letters.succeed("git", "checkout", "--quiet", "params.yaml")
+    letters.succeed("python", "-m", "tools.run")
+    assert letters.succeed("git", "status", "--short") == ""
+    assert "up to date" in letters.succeed("dvc", "status")
+    assert "letters" not in letters.succeed("dvc", "metrics", "show")
+    assert "letters" not in (letters.root / "report.html").read_text()
+
+
+def test_what_is_left_after_a_checkout_is_deleted_too(small: Repository) -> None:
+    """`git checkout` takes the lock back, so the lock no longer lists what has to go."""
+    small.edit_params(add_stump)
+    small.succeed("dvc", "repro", "--quiet")
+    small.succeed("git", "checkout", "--quiet", ".")
+    small.succeed("dvc", "checkout")
+    small.succeed("python", "-m", "tools.run")
+    assert small.succeed("git", "status", "--short") == ""
+    assert "up to date" in small.succeed("dvc", "status")
+
+
+def test_a_dataset_that_is_not_wanted_can_be_removed(small: Repository) -> None:
+    small.edit_params(lambda params: params["datasets"].pop("mnist"))
+    printed = small.succeed("python", "-m", "tools.run")
+    assert "mnist" not in printed.partition("Path")[2]
+    assert "mnist" not in (small.root / "report.html").read_text().lower()

@@ -1,0 +1,35 @@
+"""What all sections of a parameters file share: the base class and common types of values."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+# A name becomes part of a stage's name, of a file's name and of a chart.
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+PositiveInt = Annotated[int, Field(ge=1)]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+FoldCount = Annotated[int, Field(ge=2, le=20)]
+# An integer is a number of rows; a number between 0 and 1 is a share of them.
+CountOrFraction = PositiveInt | Fraction
+
+
+class StrictModel(BaseModel):
+    """A mapping in a parameters file: unknown keys and implicit type conversions are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _forbid_unknown_keys(cls, content: Any) -> Any:
+        """Raise an error that lists the allowed keys, which `extra="forbid"` alone does not."""
+        if isinstance(content, Mapping):
+            for key in content:
+                if key not in cls.model_fields:
+                    allowed = ", ".join(cls.model_fields)
+                    raise PydanticCustomError(
+                        "unknown_key", "unknown key", {"key": str(key), "allowed": allowed}
+                    )
+        return content

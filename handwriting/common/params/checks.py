@@ -1,0 +1,63 @@
+"""Checks across the sections of ``params.yaml``."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from handwriting.common.params import messages
+from handwriting.common.params.datasets import Dataset
+from handwriting.common.params.models import HYPERPARAMETERS_BY_KIND, NOT_FOR_ESTIMATOR, Model
+
+
+def mismatches(models: Mapping[str, Model], datasets: Mapping[str, Dataset]) -> Iterator[str]:
+    """Describe where the sections contradict each other, one line per fault."""
+    for name, dataset in datasets.items():
+        path = f"datasets.{name}"
+        yield from _check_names(f"{path}.models", dataset.models, models)
+        yield from _check_names(f"{path}.grids", dataset.grids, models)
+        for model in dataset.grids.keys() & models.keys():
+            yield from _check_grid(f"{path}.grids.{model}", dataset.grids[model], models[model])
+        sizes = dataset.curve.sizes
+        if sizes != sorted(set(sizes)):
+            yield f"{path}.curve.sizes: {sizes}; must be strictly increasing"
+
+
+def _check_names(path: str, found: Iterable[str], models: Iterable[str]) -> Iterator[str]:
+    """Describe which models a section lacks and which it does not know."""
+    models = list(models)
+    for name in found:
+        if name not in models:
+            yield f"{path}.{name}: unknown key; allowed: {', '.join(models)}"
+    for name in models:
+        if name not in found:
+            yield f"{path}.{name}: missing; every dataset needs an entry for each model"
+
+
+def _check_grid(path: str, grid: Mapping[str, list[Any]], model: Model) -> Iterator[str]:
+    """Check a grid against the hyperparameters of a kind of model."""
+    kind = HYPERPARAMETERS_BY_KIND[model.kind]
+    fields = {
+        name: field for name, field in kind.model_fields.items() if name not in NOT_FOR_ESTIMATOR
+    }
+    for name, values in grid.items():
+        if name not in fields:
+            yield f"{path}.{name}: unknown key; allowed: {', '.join(fields)}"
+            continue
+        for position, value in enumerate(values):
+            fault = _value_fault(kind, name, value)
+            if fault:
+                yield f"{path}.{name}[{position}]: {fault}"
+    for name, field in fields.items():
+        if field.is_required() and name not in grid:
+            yield f"{path}.{name}: missing; a {kind.__name__} has no default for it"
+
+
+def _value_fault(kind: type[BaseModel], name: str, value: Any) -> str:
+    """Describe what is wrong with one value, whatever else the model lacks; '' if nothing is."""
+    try:
+        kind.model_validate({name: value})
+    except ValidationError as error:
+        details = [d for d in error.errors(include_url=False) if d["loc"][0] == name]
+        return messages.describe_all(details) if details else ""
+    return ""

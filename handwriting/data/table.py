@@ -1,0 +1,218 @@
+"""The CSV table of digit images: header ``label``, optionally ``writer``, then ``pixel0`` onwards.
+
+This is the format of Kaggle's Digit Recognizer: integers, one image per row, pixels in row-major
+order.
+"""
+
+import csv
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from handwriting.common.errors import InputError
+from handwriting.common.images import LabelledImages
+from handwriting.common.params.datasets import ImageFormat
+from handwriting.common.params.messages import shorten
+
+LARGEST_LABEL = 9
+LARGEST_WRITER = int(np.iinfo(np.int32).max)
+# Ten digits hold every allowed value; int() refuses numbers of thousands of digits.
+_INTEGER = re.compile(r"\s*0*\d{1,10}\s*", re.ASCII)
+_OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", " ": "spaces", "|": "vertical bars"}
+
+
+def column_names(n_pixels: int, writers: bool) -> list[str]:
+    """Return the columns of a table of images with `n_pixels` pixels each."""
+    return ["label", *(["writer"] if writers else []), *(f"pixel{i}" for i in range(n_pixels))]
+
+
+def write(images: LabelledImages, path: Path) -> None:
+    """Write images as a table, in their order."""
+    parts: list[npt.NDArray[Any]] = [images.labels[:, np.newaxis], images.pixels]
+    if images.writers is not None:
+        parts.insert(1, images.writers[:, np.newaxis])
+    columns = column_names(images.pixels.shape[1], writers=images.writers is not None)
+    frame = pd.DataFrame(np.hstack(parts), columns=columns)
+    frame.to_csv(path, index=False, lineterminator="\n")
+
+
+def add_header(source: Path, name: str, path: Path) -> None:
+    r"""Copy a user's table, add the header if it has none, and end lines with ``\n``.
+
+    Values are copied as they are; `read` checks them.
+
+    Parameters
+    ----------
+    source : Path
+        A table with the header of this module, or without a header and with the label first.
+    name : str
+        How messages name the source.
+    path : Path
+        Where the copy is written.
+
+    Raises
+    ------
+    InputError
+        If the source is not text, is empty, has another separator or has another header.
+    """
+    try:
+        with source.open(newline="", encoding="utf-8-sig") as lines:
+            rows: Iterator[list[str]] = csv.reader(lines)
+            first = next(rows, [])
+            if not any(first):
+                raise InputError(f"{name}: the file is empty; must have one image per row")
+            if _is_header(first):
+                columns, body = first, rows
+            else:
+                columns, body = column_names(len(first) - 1, writers=False), chain([first], rows)
+            _check_header(columns, first, name)
+            with path.open("w", newline="", encoding="ascii", errors="backslashreplace") as file:
+                writer = csv.writer(file, lineterminator="\n")
+                writer.writerow(columns)
+                writer.writerows(body)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{name}: not CSV text ({error}); must be a table in UTF-8") from None
+
+
+def read(path: Path, image: ImageFormat) -> LabelledImages:
+    """Read a table and check every value against the image format.
+
+    Parameters
+    ----------
+    path : Path
+        The table.
+    image : ImageFormat
+        Height, width and pixel range of every image.
+
+    Raises
+    ------
+    InputError
+        With the row (1 is the first image) and the column of the first fault.
+    """
+    with _open(path) as lines:
+        columns = _read_header(lines, path)
+        _check_header(columns, columns, str(path))
+        n_pixels = len(columns) - columns.index("pixel0")
+        if n_pixels != image.n_pixels:
+            raise InputError(
+                f"{path}: row 0 (the header): {n_pixels} pixel columns; must be height × width = "
+                f"{image.height} × {image.width} = {image.n_pixels}"
+            )
+        frame = _read_rows(lines, columns)
+    if frame is None:
+        raise InputError(f"{path}: {_first_fault(path, columns, image)}")
+    if len(frame) == 0:
+        raise InputError(f"{path}: no rows below the header; must have at least one image")
+    labels = frame["label"].to_numpy()
+    pixels = frame.loc[:, "pixel0":].to_numpy()
+    writers = frame["writer"].to_numpy() if "writer" in columns else None
+    negative = writers is not None and writers.min() < 0
+    if labels.max() > LARGEST_LABEL or pixels.max() > image.pixel_max or negative:
+        raise InputError(f"{path}: {_first_fault(path, columns, image)}")
+    rows = np.arange(len(frame), dtype=np.int32)
+    return LabelledImages(np.ascontiguousarray(pixels), labels, rows, writers)
+
+
+def _open(path: Path) -> TextIO:
+    """Open a table; undecodable bytes become text that later fails the number check."""
+    try:
+        return path.open(newline="", encoding="utf-8", errors="backslashreplace")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; run `dvc repro`, which creates it") from None
+
+
+def _read_header(lines: TextIO, path: Path) -> list[str]:
+    """Read the header and stop before the first row."""
+    try:
+        columns = next(csv.reader(lines), [])
+    except csv.Error as error:
+        raise InputError(f"{path}: not CSV text ({error}); must be a table in UTF-8") from None
+    if not columns:
+        raise InputError(f"{path}: the file is empty; must have a header and one image per row")
+    return columns
+
+
+def _read_rows(lines: TextIO, columns: list[str]) -> pd.DataFrame | None:
+    """Read the rows below the header; None if a value is faulty.
+
+    pandas does not report where the fault is; `_first_fault` finds it.
+    """
+    dtypes = dict.fromkeys(columns, np.dtype(np.uint8)) | {"writer": np.dtype(np.int32)}
+    try:
+        with warnings.catch_warnings():
+            # pandas only warns about a first row with too many values and about infinite values.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            warnings.simplefilter("error", RuntimeWarning)
+            return pd.read_csv(
+                lines,
+                names=columns,
+                header=None,
+                dtype=dtypes,
+                index_col=False,
+                na_filter=False,
+                engine="c",
+            )
+    except pd.errors.EmptyDataError:
+        return pd.DataFrame(columns=columns)
+    except (ValueError, OverflowError, pd.errors.ParserWarning, RuntimeWarning):
+        return None
+
+
+def _is_header(fields: Sequence[str]) -> bool:
+    return not re.fullmatch(r"\s*-?[\d.]+\s*", fields[0])
+
+
+def _check_header(columns: Sequence[str], first: Sequence[str], name: str) -> None:
+    """Compare a header with the one that its length requires.
+
+    `first` is the table's first line, which shows whether another separator is in use.
+    """
+    if len(first) == 1:
+        for separator, word in _OTHER_SEPARATORS.items():
+            if separator in first[0].strip():
+                raise InputError(
+                    f"{name}: row 0 (the first line) is separated by {word}; must be separated by "
+                    "commas"
+                )
+    writers = "writer" in columns
+    expected = column_names(max(len(columns) - 1 - writers, 1), writers)
+    for position, (found, wanted) in enumerate(zip(columns, expected, strict=False)):
+        if found != wanted:
+            raise InputError(
+                f"{name}: row 0 (the header), column {position + 1}: {shorten(found)}; must be "
+                f"{wanted!r} (label, then optionally writer, then pixel0, pixel1, …)"
+            )
+    if len(columns) < len(expected):
+        raise InputError(f"{name}: row 0 (the header): no pixel columns; must be label, pixel0, …")
+
+
+def _first_fault(path: Path, columns: Sequence[str], image: ImageFormat) -> str:
+    """Check a table value by value and describe the first faulty one."""
+    largest = {"label": LARGEST_LABEL, "writer": LARGEST_WRITER}
+    with _open(path) as lines:
+        table = csv.reader(lines)
+        next(table)
+        for row, values in enumerate(filter(None, table), start=1):  # blank lines are not rows
+            if len(values) != len(columns):
+                last = columns[min(len(values), len(columns)) - 1]
+                return (
+                    f"row {row}, column {last}: the row has {len(values)} values; must have "
+                    f"{len(columns)}"
+                )
+            for column, value in zip(columns, values, strict=True):
+                allowed = largest.get(column, image.pixel_max)
+                if not value.strip():
+                    return f"row {row}, column {column}: no value; must be an integer"
+                if not (_INTEGER.fullmatch(value) and int(value) <= allowed):
+                    return (
+                        f"row {row}, column {column}: {shorten(value)}; must be an integer from 0 "
+                        f"to {allowed}"
+                    )
+    return "cannot be read as a table of integers"

@@ -1,0 +1,58 @@
+"""Which pixels (trees) or training images (support vectors) a fitted model relies on."""
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.pipeline import Pipeline
+
+from handwriting.models.features import UnitPixels
+
+Float64Array = npt.NDArray[np.float64]
+
+
+def has_support_vectors(model: Pipeline) -> bool:
+    """Return whether the classifier has support vectors."""
+    return hasattr(model[-1], "support_")
+
+
+def has_pixel_importances(model: Pipeline) -> bool:
+    """Return whether the classifier has importances and each of its features is one pixel."""
+    from sklearn.preprocessing import Binarizer
+
+    sees_pixels = isinstance(model["features"], str | UnitPixels | Binarizer)
+    return sees_pixels and hasattr(model[-1], "feature_importances_")
+
+
+def pixel_importances(model: Pipeline) -> Float64Array:
+    """Compute the impurity-based importance of each pixel.
+
+    Returns
+    -------
+    ndarray of shape (height * width,), float64
+        Sum 1, for a model that `has_pixel_importances`.
+    """
+    return np.asarray(model[-1].feature_importances_, dtype=np.float64)
+
+
+def support_weights(
+    model: Pipeline,
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.uint8], Float64Array]:
+    """Return the support vectors of a model, the heaviest first within each digit.
+
+    The weight of a support vector is the sum of its absolute dual coefficients over all pairs of
+    classes; each coefficient is at most C times the class weight.
+
+    Returns
+    -------
+    positions : ndarray of shape (n_SV,), int
+        Positions among the training images.
+    digits : ndarray of shape (n_SV,), uint8
+        Labels, in increasing order.
+    weights : ndarray of shape (n_SV,), float64
+        Decreasing within each digit; equal weights are ordered by position.
+    """
+    classifier = model[-1]
+    positions = np.asarray(classifier.support_, dtype=np.intp)
+    digits = np.repeat(classifier.classes_, classifier.n_support_).astype(np.uint8)
+    weights = np.abs(classifier.dual_coef_).sum(axis=0)
+    order = np.lexsort((positions, -weights, digits))
+    return positions[order], digits[order], np.asarray(weights[order], dtype=np.float64)

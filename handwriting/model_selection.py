@@ -1,0 +1,176 @@
+"""Cross-validation on the training images: folds, grid search, learning curves."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from joblib import parallel_config
+from sklearn.model_selection import GridSearchCV, KFold, StratifiedGroupKFold
+from sklearn.model_selection import learning_curve as cross_validated_curve
+from sklearn.pipeline import Pipeline
+
+from handwriting.common.errors import InputError
+from handwriting.common.images import LabelledImages
+from handwriting.svm.svc import SVC
+
+# Positions of training rows and of validation rows.
+TrainTest = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A combination of hyperparameters and its cross-validated accuracy.
+
+    Attributes
+    ----------
+    values : dict
+        The hyperparameters by name.
+    accuracy : float
+        Mean over the folds, 0–1.
+    standard_error : float
+        Standard error of that mean.
+    """
+
+    values: dict[str, Any]
+    accuracy: float
+    standard_error: float
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """Cross-validated accuracy for one number of training images: mean, minimum and maximum."""
+
+    n_images: int
+    accuracy: float
+    minimum: float
+    maximum: float
+
+
+def make_folds(train: LabelledImages, n_folds: int) -> list[TrainTest]:
+    """Divide images into folds so that no writer is in both the training and the validation part.
+
+    Where writers are known, each fold gets whole writers and is stratified by digit as far as that
+    allows. Where they are not, folds are consecutive rows of the table: in datasets sorted by
+    writer, like scikit-learn's digits, at most the writers at the two ends of a fold are divided.
+
+    Raises
+    ------
+    InputError
+        If there are fewer writers or images than folds, or if the training part of a fold shows
+        fewer than two digits.
+    """
+    if train.writers is None:
+        splitter, n_groups = KFold(n_folds), len(train)
+    else:
+        splitter = StratifiedGroupKFold(n_folds)
+        n_groups = len(np.unique(train.writers))
+    if n_groups < n_folds:
+        what = "images" if train.writers is None else "writers"
+        raise InputError(f"n_folds: {n_folds}; must be at most {n_groups}, the number of {what}")
+    folds = list(splitter.split(train.pixels, train.labels, train.writers))
+    for fitted, _ in folds:
+        if len(np.unique(train.labels[fitted])) < 2:
+            raise InputError(
+                f"n_folds: {n_folds}; the training part of a fold shows only one digit: use more "
+                "rows or more folds"
+            )
+    return folds
+
+
+def grid_search(
+    model: Pipeline,
+    grid: Mapping[str, Sequence[Any]],
+    train: LabelledImages,
+    folds: list[TrainTest],
+) -> list[Candidate]:
+    """Cross-validate every combination of a grid's values; the last name's values vary fastest.
+
+    Parameters
+    ----------
+    model : Pipeline
+        An unfitted model whose classifier takes the hyperparameters.
+    grid : mapping
+        Values to try by hyperparameter name.
+    train : LabelledImages
+    folds : list
+        From `make_folds`.
+    """
+    # One grid per combination keeps the order of the names, which scikit-learn would sort.
+    combinations = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
+    candidates = [
+        {f"classifier__{name}": [value] for name, value in values.items()}
+        for values in combinations
+    ]
+    with parallel_config("threading", n_jobs=_n_jobs(model)):
+        search = GridSearchCV(
+            model, candidates, scoring="accuracy", cv=folds, refit=False, error_score="raise"
+        ).fit(train.pixels, train.labels)
+    means = search.cv_results_["mean_test_score"]
+    # NumPy's standard deviation divides by n; an unbiased one divides by n - 1.
+    errors = search.cv_results_["std_test_score"] / np.sqrt(len(folds) - 1)
+    return [
+        Candidate(values, float(mean), float(error))
+        for values, mean, error in zip(combinations, means, errors, strict=True)
+    ]
+
+
+def learning_curve(
+    model: Pipeline,
+    sizes: Sequence[int],
+    train: LabelledImages,
+    folds: list[TrainTest],
+    seed: int,
+) -> list[CurvePoint]:
+    """Cross-validate a model on increasing numbers of training images.
+
+    The training part of each fold is shuffled, so that every size contains all of its writers. The
+    validation part still has other writers.
+
+    Parameters
+    ----------
+    model : Pipeline
+        An unfitted model.
+    sizes : sequence of int
+        Numbers of training images, increasing. Sizes that a fold cannot fill are skipped.
+    train : LabelledImages
+    folds : list
+        From `make_folds`.
+    seed : int
+        Random seed.
+
+    Raises
+    ------
+    InputError
+        If no size can be filled.
+    """
+    available = min(len(fitted) for fitted, _ in folds)
+    usable = [size for size in sizes if size <= available]
+    if not usable:
+        raise InputError(
+            f"sizes: {list(sizes)}; at least one must be at most {available}, the training images "
+            "per fold"
+        )
+    with parallel_config("threading", n_jobs=_n_jobs(model)):
+        _, _, scores = cross_validated_curve(
+            model,
+            train.pixels,
+            train.labels,
+            train_sizes=np.array(usable),
+            cv=folds,
+            scoring="accuracy",
+            shuffle=True,
+            random_state=seed,
+            error_score="raise",
+        )
+    return [
+        CurvePoint(size, float(found.mean()), float(found.min()), float(found.max()))
+        for size, found in zip(usable, scores, strict=True)
+    ]
+
+
+def _n_jobs(model: Pipeline) -> int:
+    """Return how many fits run at once: one if a single fit uses all cores, else one per core."""
+    return 1 if isinstance(model[-1], SVC) else -1

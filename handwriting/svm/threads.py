@@ -1,0 +1,71 @@
+"""Runs independent tasks in threads, without using more threads than BLAS may."""
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from threadpoolctl import ThreadpoolController
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+# The number of BLAS threads is a setting of the whole process: with two limits at a time, each
+# would restore the other's value.
+_blas_limit = threading.Lock()
+
+# The attribute is_worker is set in worker threads: calls of `map_threads` inside them run serially.
+_thread_state = threading.local()
+
+
+def blas_threads() -> int:
+    """Return the number of threads that BLAS may use.
+
+    Returns
+    -------
+    int
+        The current limit, by default the number of cores; 1 for a BLAS whose threads cannot be
+        limited.
+    """
+    return min((library.num_threads for library in _blas().lib_controllers), default=1)
+
+
+def map_threads(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    """Apply a function to each item in parallel threads, with one BLAS thread each.
+
+    There are as many threads as BLAS may use, so a limit set by the caller is respected. Code other
+    than matrix products then runs in parallel, too. A single item is computed in the calling
+    thread, and BLAS keeps all of its threads; their number may change the last bits of a matrix
+    product.
+
+    Parameters
+    ----------
+    function : callable
+        Called with one item.
+    items : sequence
+        Arguments of the calls.
+
+    Returns
+    -------
+    list
+        Results in the order of `items`.
+    """
+    if len(items) == 1 or getattr(_thread_state, "is_worker", False):
+        return [function(item) for item in items]
+    with _blas_limit:
+        n_threads = blas_threads()
+        if n_threads == 1:
+            return [function(item) for item in items]
+        with (
+            _blas().limit(limits=1),
+            ThreadPoolExecutor(n_threads, initializer=_mark_worker) as executor,
+        ):
+            return list(executor.map(function, items))
+
+
+def _mark_worker() -> None:
+    _thread_state.is_worker = True
+
+
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController().select(user_api="blas")

@@ -1,0 +1,33 @@
+"""Runs a stage as a command: arguments in, one line out if the input is faulty."""
+
+import argparse
+import inspect
+import os
+import sys
+from collections.abc import Callable
+
+from handwriting.common.errors import InputError
+
+# The exit code of a process that was interrupted, as shells report it.
+INTERRUPTED = 130
+
+
+def run(main: Callable[..., None]) -> None:
+    """Call a stage's `main` with the command-line arguments, one for each of its parameters.
+
+    An `InputError` ends the process with its message and exit code 1, an interrupt (Ctrl-C) with
+    one line and exit code 130. Any other exception is a bug and shows its traceback.
+    """
+    names = list(inspect.signature(main).parameters)
+    parser = argparse.ArgumentParser(description=inspect.getdoc(main))
+    for name in names:
+        parser.add_argument(name)
+    arguments = vars(parser.parse_args())
+    try:
+        main(*(arguments[name] for name in names))
+    except InputError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        print("error: interrupted", file=sys.stderr, flush=True)
+        # A normal exit would wait for threads that still compute.
+        os._exit(INTERRUPTED)

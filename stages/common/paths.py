@@ -1,0 +1,76 @@
+"""Paths of all inputs and outputs, relative to the project root; `dvc.yaml` has the same."""
+
+from pathlib import Path
+
+PARAMS = Path("params.yaml")
+PUBLISHED_CLAIMS = Path("claims.yaml")
+REPORT = Path("report.html")
+REPORT_TEMPLATE = Path("stages/templates/report.html.jinja")
+# In DVC's configuration folder, whose setting names it. `make run` creates it; it is not in git.
+PLOTS_PAGE = Path(".dvc/plots_page.html")
+PLOTS_PAGE_TEMPLATE = Path("stages/templates/plots_page.html.jinja")
+
+
+def raw(dataset: str) -> Path:
+    """The dataset as one CSV table."""
+    return Path("data/raw", f"{dataset}.csv")
+
+
+def flat(dataset: str) -> Path:
+    """Folder with all images of a dataset as arrays."""
+    return Path("data/flat", dataset)
+
+
+def facts(dataset: str) -> Path:
+    """Number, size and pixel range of a dataset's images."""
+    return Path("data/facts", f"{dataset}.json")
+
+
+def train(dataset: str) -> Path:
+    """Folder with the training images."""
+    return Path("data/split", dataset, "train")
+
+
+def test(dataset: str) -> Path:
+    """Folder with the test images."""
+    return Path("data/split", dataset, "test")
+
+
+def tuning(dataset: str, model: str) -> Path:
+    """Results of the grid search of a model."""
+    return Path("data/tuning", dataset, f"{model}.csv")
+
+
+def learning_curve(dataset: str, model: str) -> Path:
+    """Learning curve of a model."""
+    return Path("data/learning_curve", dataset, f"{model}.csv")
+
+
+def evaluation(dataset: str, model: str) -> Path:
+    """Folder with the predictions and scores of a model on the test images."""
+    return Path("data/evaluation", dataset, model)
+
+
+def model(dataset: str, name: str) -> Path:
+    """A fitted model."""
+    return Path("models", dataset, f"{name}.skops")
+
+
+def metrics(dataset: str, model: str) -> Path:
+    """Test metrics of a model."""
+    return Path("metrics", dataset, f"{model}.json")
+
+
+def plots(dataset: str) -> Path:
+    """Folder with the tables behind the charts of a dataset."""
+    return Path("plots", dataset)
+
+
+def samples(dataset: str) -> Path:
+    """Sheet of sample images."""
+    return Path("plots", dataset, "samples.png")
+
+
+def pictures(dataset: str, model: str) -> Path:
+    """Folder with the pictures of a model."""
+    return Path("plots", dataset, model)

@@ -1,0 +1,159 @@
+"""draw@dataset-model: draw the results of the model as pictures."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+
+from handwriting import tables
+from handwriting.common import images
+from handwriting.common.errors import InputError
+from handwriting.common.images import LabelledImages
+from handwriting.common.params.datasets import ImageFormat
+from handwriting.common.params.models import Hyperparameters
+from handwriting.common.params.schema import Draw
+from handwriting.figures import image_grids, style
+from handwriting.figures.confusion_matrix import confusion_matrix
+from handwriting.figures.pixel_importances import pixel_importances
+from handwriting.figures.tuning_map import Axis, tuning_map
+from handwriting.tables import Row
+from stages.common import paths, read_params
+from stages.common.command import run
+from stages.common.outputs import atomic_write
+
+_TUNING_RESULTS = ("accuracy", "standard_error", "n_images")
+
+
+def main(dataset: str, model: str) -> None:
+    """Draw confusion matrix, predictions, mistakes, inspection and tuning of the model."""
+    params = read_params.load()
+    hyperparameters = params.hyperparameters(model, dataset)
+    image, sizes = params.dataset(dataset).image, params.draw
+    train, test = images.load(paths.train(dataset)), images.load(paths.test(dataset))
+    results = paths.evaluation(dataset, model)
+    name = f"{model} on {dataset}"
+    figures = {
+        "confusion": _confusion(results, name),
+        "predictions": _predictions(results, test, image, sizes, name),
+        "mistakes": _mistakes(results, test, image, sizes, name),
+        "inspection": _inspection(results, train, image, sizes, name),
+        "tuning": _tuning(paths.tuning(dataset, model), hyperparameters, name),
+    }
+    with atomic_write(paths.pictures(dataset, model)) as folder:
+        folder.mkdir()
+        for picture, figure in figures.items():
+            style.save(figure, folder / f"{picture}.png")
+
+
+def _confusion(results: Path, name: str) -> Figure:
+    rows = tables.read_table(
+        results / "confusion.csv", ("actual", "predicted", "n_images", "share")
+    )
+    counts, shares = np.zeros((10, 10), dtype=np.int64), np.zeros((10, 10))
+    for row in rows:
+        cell = row["actual"], row["predicted"]
+        counts[cell], shares[cell] = row["n_images"], row["share"]
+    n_wrong = int(counts.sum() - np.trace(counts))
+    title = f"{name}: {n_wrong:,} of {counts.sum():,} test images wrong"
+    return confusion_matrix(counts, shares, title)
+
+
+def _predictions(
+    results: Path, test: LabelledImages, image: ImageFormat, sizes: Draw, name: str
+) -> Figure:
+    path = results / "predictions.csv"
+    rows = tables.read_table(path, ("index", "actual", "predicted"))[: sizes.n_predictions]
+    shown = test.take(_positions(rows, test, path))
+    title = f"{name}: predictions for the first {len(rows)} test images"
+    return image_grids.prediction_grid(shown, [row["predicted"] for row in rows], image, title)
+
+
+def _mistakes(
+    results: Path, test: LabelledImages, image: ImageFormat, sizes: Draw, name: str
+) -> Figure:
+    path = results / "mistakes.csv"
+    mistakes = tables.read_table(path, ("index", "actual", "predicted", "margin"))
+    # Equally confident mistakes keep their order in the table.
+    rows = sorted(mistakes, key=lambda row: -row["margin"])[: sizes.n_mistakes]
+    return image_grids.mistake_grid(
+        test.take(_positions(rows, test, path)),
+        [row["predicted"] for row in rows],
+        [row["margin"] for row in rows],
+        image,
+        f"{name}: the {len(rows)} most confident of {len(mistakes):,} mistakes",
+    )
+
+
+def _positions(rows: list[Row], test: LabelledImages, path: Path) -> npt.NDArray[np.intp]:
+    """Return where the images of a table are among the test images."""
+    index = np.array([row["index"] for row in rows], dtype=np.int64)
+    positions = np.searchsorted(test.rows, index)
+    found = positions < len(test)
+    if not (found.all() and np.array_equal(test.rows[positions], index)):
+        raise InputError(f"{path}: not about these {len(test)} test images; run `dvc repro`")
+    return positions
+
+
+def _inspection(
+    results: Path, train: LabelledImages, image: ImageFormat, sizes: Draw, name: str
+) -> Figure:
+    vectors = tables.read_table(results / "support_vectors.csv", ("row", "digit", "weight"))
+    if vectors:
+        return _support_vectors(vectors, train, image, sizes, name)
+    importances = tables.read_table(results / "pixel_importances.csv", ("pixel", "importance"))
+    if not importances:
+        return style.placeholder(f"{name}: its features are not pixels, so they cannot be drawn")
+    values = np.array([row["importance"] for row in importances])
+    if len(values) != image.n_pixels:
+        raise InputError(f"{results}: importances of {len(values)} pixels; run `dvc repro`")
+    mean = np.asarray(train.pixels.mean(axis=0), dtype=np.float64)
+    return pixel_importances(values, mean, image, f"{name}: importance of pixels")
+
+
+def _support_vectors(
+    vectors: list[Row], train: LabelledImages, image: ImageFormat, sizes: Draw, name: str
+) -> Figure:
+    n_drawn = dict.fromkeys(range(10), 0)
+    chosen = []
+    for row in vectors:  # the heaviest of each digit come first
+        if n_drawn[row["digit"]] < sizes.n_support_vectors:
+            n_drawn[row["digit"]] += 1
+            chosen.append(row)
+    positions = np.array([row["row"] for row in chosen], dtype=np.intp)
+    if positions.max() >= len(train):
+        raise InputError(f"{name}: trained on other images; run `dvc repro`")
+    return image_grids.support_vectors(
+        train.take(positions),
+        np.array([row["weight"] for row in chosen]),
+        image,
+        sizes.n_support_vectors,
+        f"{name}: the support vectors with the largest weights\n"
+        f"({len(vectors):,} of {len(train):,} training images are support vectors)",
+    )
+
+
+def _tuning(path: Path, hyperparameters: Hyperparameters, name: str) -> Figure:
+    rows = tables.read_table(path, _TUNING_RESULTS)
+    names = [column for column in rows[0] if column not in _TUNING_RESULTS]
+    vertical = Axis(names[0], list(dict.fromkeys(row[names[0]] for row in rows)))
+    horizontal = Axis("", [""])
+    if len(names) > 1:
+        horizontal = Axis(names[1], list(dict.fromkeys(row[names[1]] for row in rows)))
+    # The best over the values of all further hyperparameters.
+    accuracies = np.full((len(vertical.values), len(horizontal.values)), -np.inf)
+    in_use = None
+    for row in rows:
+        cell = (
+            vertical.values.index(row[vertical.name]),
+            horizontal.values.index(row.get(horizontal.name, "")),
+        )
+        accuracies[cell] = max(accuracies[cell], row["accuracy"])
+        if tables.has_values(row, hyperparameters):
+            in_use = cell
+    title = f"{name}: cross-validated on {rows[0]['n_images']:,} training images"
+    return tuning_map(accuracies, vertical, horizontal, in_use, title)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,129 @@
+"""What several test modules use: the project's files, clones of it, and reading its results."""
+
+import csv
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+PROJECT = Path(__file__).resolve().parents[1]
+MIRROR = PROJECT.parent / "shared" / "mnist"
+
+# Read by DVC's own reader, not by the project's.
+GRAPH: dict[str, Any] = YAML(typ="safe").load(PROJECT / "dvc.yaml")
+PARAMS: dict[str, Any] = YAML(typ="safe").load(PROJECT / "params.yaml")
+CLAIMS: dict[str, Any] = YAML(typ="safe").load(PROJECT / "claims.yaml")
+
+STAGES = list(GRAPH["stages"])
+DATASETS, MODELS = list(PARAMS["datasets"]), list(PARAMS["models"])
+PAIRS = [(dataset, model) for dataset in DATASETS for model in MODELS]
+
+
+def definition(stage: str) -> dict[str, Any]:
+    """Return a stage's block in dvc.yaml."""
+    block = GRAPH["stages"][stage]
+    return block.get("do", block)
+
+
+def fill(template: str, dataset: str, model: str) -> str:
+    """Replace the variables of dvc.yaml."""
+    for variable, value in (("key", dataset), ("item.dataset", dataset), ("item.model", model)):
+        template = template.replace(f"${{{variable}}}", value)
+    return template
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """Read a table as text."""
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A clone of the project in a temporary folder."""
+
+    root: Path
+
+    def run(self, *command: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess:
+        """Run a command in the clone with the Python that runs the tests."""
+        return subprocess.run(
+            command,
+            cwd=self.root,
+            env={**self.environment, **(env or {})},
+            capture_output=True,
+            text=True,
+            timeout=1500,
+        )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment in which commands of this Python's environment are found first."""
+        scripts = str(Path(sys.executable).parent)
+        return {**os.environ, "PATH": os.pathsep.join([scripts, os.environ["PATH"]])}
+
+    def succeed(self, *command: str) -> str:
+        """Run a command that must succeed and return what it printed."""
+        done = self.run(*command)
+        assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def commit(self) -> None:
+        """Commit everything that git does not ignore."""
+        self.succeed("git", "add", "--all")
+        self.succeed("git", "commit", "--quiet", "--allow-empty", "--message", "state")
+
+    def edit_params(self, edit: Callable[[dict], None]) -> None:
+        """Change params.yaml, keeping its comments."""
+        yaml = YAML()
+        file = self.root / "params.yaml"
+        content = yaml.load(file)
+        edit(content)
+        yaml.dump(content, file)
+
+    def stages_run_by(self, *command: str) -> set[str]:
+        """Run a command and return the stages that DVC ran for it."""
+        return _stages(self.succeed(*command), "Running stage '")
+
+    def stages_restored_by(self, *command: str) -> set[str]:
+        """Run a command that must run no stage; return those restored from the run cache."""
+        printed = self.succeed(*command)
+        assert _stages(printed, "Running stage '") == set()
+        return _stages(printed, "Stage '", "is cached - skipping run")
+
+
+def _stages(printed: str, start: str, end: str = "") -> set[str]:
+    lines = [line for line in printed.splitlines() if line.startswith(start) and end in line]
+    return {line.split("'")[1] for line in lines}
+
+
+def clone(root: Path) -> Repository:
+    """Clone the project's work tree, without anything that DVC cached."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=PROJECT,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (PROJECT / name).is_file():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(PROJECT / name, root / name)
+    repository = Repository(root)
+    repository.succeed("git", "init", "--quiet")
+    repository.succeed("git", "config", "user.name", "tests")
+    repository.succeed("git", "config", "user.email", "tests@localhost")
+    repository.commit()
+    return repository
+
+
+def copy(repository: Repository, root: Path) -> Repository:
+    """Copy a repository with everything that was built in it."""
+    shutil.copytree(repository.root, root, symlinks=True)
+    return Repository(root)

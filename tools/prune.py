@@ -1,0 +1,114 @@
+"""Deletes the results of datasets and models that params.yaml no longer has.
+
+DVC keeps the entries of removed stages in ``dvc.lock`` and their outputs in the work tree, where they
+would be mistaken for results. Run as ``python -m tools.prune``.
+"""
+
+import shutil
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+from handwriting.common.params.yaml_reader import read_yaml
+from stages.common import read_params
+from stages.common.command import run
+
+LOCK = Path("dvc.lock")
+GRAPH = Path("dvc.yaml")
+
+
+def main() -> None:
+    """Delete outputs and lock entries of removed stages, and say which."""
+    params = read_params.load()
+    removed = prune(params.datasets, params.models)
+    if removed:
+        print(f"Deleted the results of removed stages: {', '.join(removed)}")
+
+
+def prune(datasets: Collection[str], models: Collection[str]) -> list[str]:
+    """Delete outputs and lock entries of stages of other datasets and models.
+
+    Outputs are those that ``dvc.lock`` lists, and everything in ``metrics/`` and ``plots/``: these
+    two have nothing but results.
+
+    Returns
+    -------
+    list of str
+        The stages that were removed from ``dvc.lock`` and the folders that were deleted.
+    """
+    entries: dict[str, Any] = (read_yaml(LOCK).get("stages") or {}) if LOCK.exists() else {}
+    stages = read_yaml(GRAPH)["stages"]
+    stale = [name for name in entries if not _is_current(name, stages, datasets, models)]
+    kept = {path for name in entries.keys() - set(stale) for path in _outputs(entries[name])}
+    for name in stale:
+        for path in _outputs(entries[name]):
+            if path not in kept:
+                _delete(path)
+    if stale:
+        _remove_from_lock(stale)
+    return stale + _delete_strangers(datasets, models)
+
+
+def _is_current(
+    name: str, stages: Collection[str], datasets: Collection[str], models: Collection[str]
+) -> bool:
+    """Return whether the graph still has a stage: ``stage``, ``stage@D`` or ``stage@D-M``."""
+    stage, _, pair = name.partition("@")
+    dataset, _, model = pair.partition("-")
+    return (
+        stage in stages and (not dataset or dataset in datasets) and (not model or model in models)
+    )
+
+
+def _outputs(entry: dict[str, Any]) -> Iterator[Path]:
+    """Yield the outputs of a stage inside the project."""
+    for output in entry.get("outs", []):
+        path = Path(output["path"])
+        if not path.is_absolute() and ".." not in path.parts:
+            yield path
+
+
+def _delete(path: Path) -> None:
+    """Delete a file or a folder, and its parent folders that become empty."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+    for parent in list(path.parents)[:-2]:
+        if not parent.is_dir() or any(parent.iterdir()):
+            break
+        parent.rmdir()
+
+
+def _remove_from_lock(names: Collection[str]) -> None:
+    # DVC's own writer, so that the file looks as DVC writes it.
+    from dvc.utils.serialize import modify_yaml
+
+    with modify_yaml(LOCK) as lock:
+        for name in names:
+            del lock["stages"][name]
+
+
+def _delete_strangers(datasets: Collection[str], models: Collection[str]) -> list[str]:
+    """Delete what is in ``metrics/`` and ``plots/`` for other datasets and models."""
+    strangers = [
+        path
+        for root in (Path("metrics"), Path("plots"))
+        for path in sorted(root.glob("*"))
+        if path.name not in datasets
+    ]
+    strangers += [
+        path for path in sorted(Path("metrics").glob("*/*.json")) if path.stem not in models
+    ]
+    strangers += [
+        path
+        for path in sorted(Path("plots").glob("*/*"))
+        if path.is_dir() and path.name not in models
+    ]
+    for path in strangers:
+        _delete(path)
+    return [path.as_posix() for path in strangers]
+
+
+if __name__ == "__main__":
+    run(main)

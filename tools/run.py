@@ -1,0 +1,100 @@
+"""Runs the pipeline and says what happened: ``python -m tools.run``, which is `make run`.
+
+``dvc repro`` does the work. This command adds what it lacks: faulty parameters stop it before DVC
+deletes any output; Ctrl-C ends the whole run; a dataset that cannot be fetched does not keep the
+other datasets from being built; and a failure ends with what is not current and how to go on.
+"""
+
+import json
+import signal
+import subprocess
+import sys
+from types import FrameType
+
+from handwriting.common.params.schema import Params
+from stages.common import paths
+from stages.common.command import INTERRUPTED, run
+from tools.check_params import check
+from tools.prune import prune
+
+_PER_DATASET = ("describe", "compare", "claims")
+
+
+class _Dvc:
+    """Runs DVC commands in the foreground and remembers an interrupt."""
+
+    def __init__(self) -> None:
+        self.was_interrupted = False
+        signal.signal(signal.SIGINT, self._note_interrupt)
+
+    def _note_interrupt(self, signum: int, frame: FrameType | None) -> None:
+        if not self.was_interrupted:
+            print("\nInterrupted: waiting for the running stage to end.", file=sys.stderr)
+        self.was_interrupted = True
+
+    def succeeds(self, *arguments: str) -> bool:
+        """Run a command; the terminal sends Ctrl-C to it as well."""
+        if self.was_interrupted:
+            return False
+        return subprocess.run(["dvc", *arguments], check=False).returncode == 0
+
+
+def main() -> None:
+    """Build everything that is out of date, show the metrics and say where to look."""
+    params = check()
+    removed = prune(params.datasets, params.models)
+    if removed:
+        print(f"Deleted the results of removed stages: {', '.join(removed)}")
+    dvc = _Dvc()
+    if not _reproduce(dvc, params):
+        _explain_failure(dvc)
+        sys.exit(INTERRUPTED if dvc.was_interrupted else 1)
+    dvc.succeeds("metrics", "show")
+    print(
+        "\nRead: report.html    Charts: make plots    Tables: metrics/, plots/    Models: models/\n"
+        "Next: change a number in params.yaml, then: make run, make diff\n"
+        "      (`source .venv/bin/activate` makes the command `dvc` available)"
+    )
+
+
+def _reproduce(dvc: _Dvc, params: Params) -> bool:
+    """Run all stages, or those of the datasets that can be fetched; return whether all ran."""
+    for dataset in _not_fetched(params):
+        dvc.succeeds("repro", "--quiet", f"fetch@{dataset}")
+    if not _not_fetched(params) and dvc.succeeds("repro"):
+        return True
+    # A changed source that cannot be fetched leaves no table either.
+    missing = _not_fetched(params)
+    targets = [
+        target
+        for dataset in params.datasets
+        if dataset not in missing
+        for target in (
+            *(f"{stage}@{dataset}" for stage in _PER_DATASET),
+            *(f"draw@{dataset}-{model}" for model in params.models),
+        )
+    ]
+    if missing and targets:
+        dvc.succeeds("repro", *targets)
+    return False
+
+
+def _not_fetched(params: Params) -> list[str]:
+    return [dataset for dataset in params.datasets if not paths.raw(dataset).is_file()]
+
+
+def _explain_failure(dvc: _Dvc) -> None:
+    done = subprocess.run(["dvc", "status", "--json"], check=False, capture_output=True, text=True)
+    stale = sorted(json.loads(done.stdout)) if done.returncode == 0 else ["unknown"]
+    reason = "interrupted" if dvc.was_interrupted else "a stage failed; its message is above"
+    print(
+        f"\nerror: {reason}\n"
+        f"Not current ({len(stale)} stages): {', '.join(stale)}\n"
+        "Go on: make run (finished stages are not repeated)\n"
+        "Go back to the last commit: git checkout . && dvc checkout",
+        file=sys.stderr,
+    )
+
+
+if __name__ == "__main__":
+    run(main)
