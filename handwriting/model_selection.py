@@ -59,8 +59,8 @@ def make_folds(train: LabelledImages, n_folds: int) -> list[TrainTest]:
     Raises
     ------
     InputError
-        If there are fewer writers or images than folds, or if the training part of a fold shows
-        fewer than two digits.
+        If there are fewer writers or images than folds, if every digit has fewer images than there
+        are folds, or if the training part of a fold shows fewer than two digits.
     """
     if train.writers is None:
         splitter, n_groups = KFold(n_folds), len(train)
@@ -70,9 +70,12 @@ def make_folds(train: LabelledImages, n_folds: int) -> list[TrainTest]:
     if n_groups < n_folds:
         what = "images" if train.writers is None else "writers"
         raise InputError(f"n_folds: {n_folds}; must be at most {n_groups}, the number of {what}")
-    folds = list(splitter.split(train.pixels, train.labels, train.writers))
+    try:
+        folds = list(splitter.split(train.pixels, train.labels, train.writers))
+    except ValueError as error:
+        raise InputError(f"n_folds: {n_folds}; {error}") from None
     for fitted, _ in folds:
-        if len(np.unique(train.labels[fitted])) < 2:
+        if _shows_one_digit(train, fitted):
             raise InputError(
                 f"n_folds: {n_folds}; the training part of a fold shows only one digit: use more "
                 "rows or more folds"
@@ -144,7 +147,8 @@ def learning_curve(
     Raises
     ------
     InputError
-        If no size can be filled.
+        If no size can be filled, or if the smallest size is so small that all images of a training
+        part show the same digit.
     """
     available = min(len(fitted) for fitted, _ in folds)
     usable = [size for size in sizes if size <= available]
@@ -153,22 +157,31 @@ def learning_curve(
             f"sizes: {list(sizes)}; at least one must be at most {available}, the training images "
             "per fold"
         )
+    random = np.random.RandomState(seed)
+    shuffled = [(random.permutation(fitted), validated) for fitted, validated in folds]
+    if any(_shows_one_digit(train, fitted[: usable[0]]) for fitted, _ in shuffled):
+        raise InputError(
+            f"sizes: {list(sizes)}; {usable[0]} training images of a fold show only one digit: use "
+            "larger sizes"
+        )
     with parallel_config("threading", n_jobs=_n_jobs(model)):
         _, _, scores = cross_validated_curve(
             model,
             train.pixels,
             train.labels,
             train_sizes=np.array(usable),
-            cv=folds,
+            cv=shuffled,
             scoring="accuracy",
-            shuffle=True,
-            random_state=seed,
             error_score="raise",
         )
     return [
         CurvePoint(size, float(found.mean()), float(found.min()), float(found.max()))
         for size, found in zip(usable, scores, strict=True)
     ]
+
+
+def _shows_one_digit(train: LabelledImages, index: npt.NDArray[np.intp]) -> bool:
+    return len(np.unique(train.labels[index])) < 2
 
 
 def _n_jobs(model: Pipeline) -> int:

@@ -1,11 +1,12 @@
 """Deletes the results of datasets and models that params.yaml no longer has.
 
-DVC keeps the entries of removed stages in ``dvc.lock`` and their outputs in the work tree, where they
-would be mistaken for results. Run as ``python -m tools.prune``.
+DVC keeps the entries of removed stages in ``dvc.lock`` and their outputs in the work tree, where
+they would be mistaken for results. Run as ``python -m tools.prune``.
 """
 
+import re
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,8 @@ def prune(datasets: Collection[str], models: Collection[str]) -> list[str]:
     list of str
         The stages that were removed from ``dvc.lock`` and the folders that were deleted.
     """
-    entries: dict[str, Any] = (read_yaml(LOCK).get("stages") or {}) if LOCK.exists() else {}
+    lock = (read_yaml(LOCK) or {}) if LOCK.exists() else {}
+    entries: dict[str, Any] = lock.get("stages") or {}
     stages = read_yaml(GRAPH)["stages"]
     stale = [name for name in entries if not _is_current(name, stages, datasets, models)]
     kept = {path for name in entries.keys() - set(stale) for path in _outputs(entries[name])}
@@ -50,13 +52,15 @@ def prune(datasets: Collection[str], models: Collection[str]) -> list[str]:
 
 
 def _is_current(
-    name: str, stages: Collection[str], datasets: Collection[str], models: Collection[str]
+    name: str, stages: Mapping[str, Any], datasets: Collection[str], models: Collection[str]
 ) -> bool:
     """Return whether the graph still has a stage: ``stage``, ``stage@D`` or ``stage@D-M``."""
-    stage, _, pair = name.partition("@")
-    dataset, _, model = pair.partition("-")
-    return (
-        stage in stages and (not dataset or dataset in datasets) and (not model or model in models)
+    stage, *pair = re.split("[@-]", name)
+    if stage not in stages:
+        return False
+    n_variables = 2 if "matrix" in stages[stage] else 1 if "foreach" in stages[stage] else 0
+    return len(pair) == n_variables and all(
+        value in allowed for value, allowed in zip(pair, (datasets, models), strict=False)
     )
 
 
@@ -64,7 +68,7 @@ def _outputs(entry: dict[str, Any]) -> Iterator[Path]:
     """Yield the outputs of a stage inside the project."""
     for output in entry.get("outs", []):
         path = Path(output["path"])
-        if not path.is_absolute() and ".." not in path.parts:
+        if path.parts and not path.is_absolute() and ".." not in path.parts:
             yield path
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -89,10 +90,10 @@ def load(folder: Path) -> LabelledImages:
 def _load_array(path: Path, dtype: npt.DTypeLike) -> Any:
     """Map an array into memory; None if there is no such file."""
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        array = np.lib.format.open_memmap(path, mode="r")
     except FileNotFoundError:
         return None
-    except (ValueError, EOFError, OSError) as error:
+    except (ValueError, EOFError, OSError, OverflowError, TokenError) as error:
         raise InputError(f"{path}: not a NumPy array ({error}); run `dvc repro`") from None
     if array.dtype != dtype:
         raise InputError(f"{path}: type {array.dtype}; must be {np.dtype(dtype)}; run `dvc repro`")

@@ -19,7 +19,7 @@ def split(
     ------
     InputError
         If the images cannot be split with this method, or if the training images show fewer than
-        two images.
+        two digits.
     """
     match method:
         case OrderedSplit():

@@ -23,7 +23,7 @@ from handwriting.common.params.messages import shorten
 
 LARGEST_LABEL = 9
 LARGEST_WRITER = int(np.iinfo(np.int32).max)
-# Ten digits hold every allowed value; int() refuses numbers of thousands of digits.
+# Ten digits are enough for every allowed value; int() refuses thousands of digits.
 _INTEGER = re.compile(r"\s*0*\d{1,10}\s*", re.ASCII)
 _OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", " ": "spaces", "|": "vertical bars"}
 
@@ -195,24 +195,30 @@ def _check_header(columns: Sequence[str], first: Sequence[str], name: str) -> No
 
 def _first_fault(path: Path, columns: Sequence[str], image: ImageFormat) -> str:
     """Check a table value by value and describe the first faulty one."""
-    largest = {"label": LARGEST_LABEL, "writer": LARGEST_WRITER}
     with _open(path) as lines:
         table = csv.reader(lines)
         next(table)
-        for row, values in enumerate(filter(None, table), start=1):  # blank lines are not rows
-            if len(values) != len(columns):
-                last = columns[min(len(values), len(columns)) - 1]
-                return (
-                    f"row {row}, column {last}: the row has {len(values)} values; must have "
-                    f"{len(columns)}"
-                )
-            for column, value in zip(columns, values, strict=True):
-                allowed = largest.get(column, image.pixel_max)
-                if not value.strip():
-                    return f"row {row}, column {column}: no value; must be an integer"
-                if not (_INTEGER.fullmatch(value) and int(value) <= allowed):
-                    return (
-                        f"row {row}, column {column}: {shorten(value)}; must be an integer from 0 "
-                        f"to {allowed}"
-                    )
+        row = 0
+        try:
+            for row, values in enumerate(filter(None, table), start=1):  # blank lines are not rows
+                fault = _row_fault(values, columns, image)
+                if fault:
+                    return f"row {row}, column {fault}"
+        except csv.Error as error:
+            return f"row {row + 1}: not CSV text ({error})"
     return "cannot be read as a table of integers"
+
+
+def _row_fault(values: Sequence[str], columns: Sequence[str], image: ImageFormat) -> str:
+    """Name the column of a row's first faulty value and what is allowed; '' if there is none."""
+    if len(values) != len(columns):
+        last = columns[min(len(values), len(columns)) - 1]
+        return f"{last}: the row has {len(values)} values; must have {len(columns)}"
+    largest = {"label": LARGEST_LABEL, "writer": LARGEST_WRITER}
+    for column, value in zip(columns, values, strict=True):
+        allowed = largest.get(column, image.pixel_max)
+        if not value.strip():
+            return f"{column}: no value; must be an integer"
+        if not (_INTEGER.fullmatch(value) and int(value.strip().lstrip("0") or 0) <= allowed):
+            return f"{column}: {shorten(value)}; must be an integer from 0 to {allowed}"
+    return ""

@@ -51,9 +51,9 @@ def tuning_map(
     for (row, column), accuracy in np.ndenumerate(accuracies):
         colour = "white" if accuracy > best - _COLOUR_RANGE / 2 else "black"
         ax.text(column, row, f"{accuracy:.3f}", ha="center", va="center", color=colour, fontsize=9)
-    found = np.unravel_index(np.argmax(accuracies), accuracies.shape)
-    marks = [_frame(ax, (int(found[0]), int(found[1])), style.WRONG, "-", "best")]
-    if in_use is not None and in_use != found:
+    best_row, best_column = divmod(int(np.argmax(accuracies)), width)
+    marks = [_frame(ax, (best_row, best_column), style.WRONG, "-", "best")]
+    if in_use is not None and in_use != (best_row, best_column):
         marks.append(_frame(ax, in_use, "black", "--", "in use"))
     ax.set(
         xticks=range(width),

@@ -1,4 +1,4 @@
-"""The charts' page and the report, looked at in a real browser that has no network."""
+"""The plots page and the report in a real browser without a network."""
 
 import csv
 import os
@@ -6,13 +6,11 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
-from tests.conftest import Repository
-from tests.pipeline.test_graph import GRAPH, PARAMS
+from tests.helpers import DATASETS, MODELS, Repository, copy, definition, fill, read_csv
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = (
@@ -37,17 +35,20 @@ SECTIONS = (
 )
 
 
-def declared() -> dict[str, dict[str, Any]]:
-    """The plots of dvc.yaml by their ids; a picture has no definition."""
-    plots: dict[str, dict[str, Any]] = {}
-    for plot in GRAPH["plots"]:
-        plots |= {plot: {}} if isinstance(plot, str) else plot
-    return plots
-
-
-PLOTS = declared()
-CHARTS = [name for name, definition in PLOTS.items() if definition]
-PICTURES = [name for name, definition in PLOTS.items() if not definition]
+CHARTS = {
+    fill(path, dataset, ""): options
+    for stage in ("compare", "claims")
+    for plot in definition(stage)["plots"]
+    for path, options in plot.items()
+    for dataset in DATASETS
+}
+# Each picture on the page; confusion.png and tuning.png are charts there.
+PICTURES = [f"plots/{dataset}/samples.png" for dataset in DATASETS] + [
+    f"plots/{dataset}/{model}/{picture}.png"
+    for dataset in DATASETS
+    for model in MODELS
+    for picture in ("inspection", "mistakes", "predictions")
+]
 
 
 @pytest.fixture(scope="module")
@@ -71,14 +72,14 @@ def _launch(playwright: Playwright, path: str) -> Browser:
 
 @dataclass
 class Visit:
-    """A page that was opened, and what went wrong meanwhile."""
+    """An open page with its errors and network requests."""
 
     page: Page
     errors: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
 
     def is_clean(self) -> bool:
-        """Tell that there was no error and that nothing was asked of any network."""
+        """Return whether there was no error and no request to a network."""
         return (self.errors, self.requests) == ([], [])
 
 
@@ -111,16 +112,14 @@ def element_id(plot: str) -> str:
 
 def install_page(repository: Repository) -> None:
     """What `make page` does."""
-    repository.succeed("python", "-m", "stages.plots_page")
+    repository.succeed("python", "-m", "tools.plots_page")
     repository.succeed("dvc", "config", "--local", "plots.html_template", "plots_page.html")
 
 
 @pytest.fixture(scope="module")
-def built(_small: Repository, tmp_path_factory: pytest.TempPathFactory) -> Repository:
-    """The small pipeline with the page of its charts."""
-    root = tmp_path_factory.mktemp("pages") / "project"
-    shutil.copytree(_small.root, root, symlinks=True)
-    repository = Repository(root)
+def built(built_small: Repository, tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """The small pipeline with the plots page."""
+    repository = copy(built_small, tmp_path_factory.mktemp("pages") / "project")
     install_page(repository)
     repository.succeed("dvc", "plots", "show")
     return repository
@@ -134,23 +133,22 @@ def wait_for_charts(page: Page, number: int) -> None:
     page.wait_for_function(f"document.querySelectorAll('.vega-embed svg').length >= {number}")
 
 
-@pytest.mark.parametrize("plot", PLOTS)
-def test_every_declared_plot_exists_with_the_columns_it_declares(
-    plot: str, built: Repository
-) -> None:
-    definition = PLOTS[plot]
-    if not definition:
-        assert (built.root / plot).stat().st_size > 0
-        return
-    for source, column in definition["y"].items():
-        with (built.root / source).open(newline="") as file:
-            rows = list(csv.DictReader(file))
-        assert rows, source
-        assert {definition["x"], column} <= rows[0].keys()
+@pytest.mark.parametrize("path", CHARTS)
+def test_every_chart_has_rows_with_the_columns_it_declares(path: str, built: Repository) -> None:
+    options = CHARTS[path]
+    rows = read_csv(built.root / path)
+    assert rows
+    assert {options["x"], options["y"]} <= rows[0].keys()
+    assert options["title"].startswith("${key}: ")
 
 
-def test_every_template_that_is_named_is_there_and_no_other(built: Repository) -> None:
-    named = {definition["template"] for definition in PLOTS.values() if definition}
+@pytest.mark.parametrize("path", PICTURES)
+def test_every_picture_exists(path: str, built: Repository) -> None:
+    assert (built.root / path).stat().st_size > 0
+
+
+def test_every_template_that_is_named_exists_and_no_other(built: Repository) -> None:
+    named = {options["template"] for options in CHARTS.values()}
     assert {path.stem for path in (built.root / ".dvc" / "plots").iterdir()} == named
 
 
@@ -163,34 +161,35 @@ def test_without_the_page_dvc_shows_its_own(small: Repository) -> None:
     assert "cdn.jsdelivr.net" in charts(small).read_text()
 
 
-def test_the_charts_page_draws_every_declared_plot_once_without_a_network(
+def test_the_plots_page_draws_every_chart_and_picture_once_without_a_network(
     built: Repository, browser: Browser
 ) -> None:
     visited = visit(browser, charts(built))
     page = visited.page
     wait_for_charts(page, len(CHARTS))
-    for name in CHARTS:
-        box = page.locator(f"[id='{element_id(name)}']")
-        assert box.count() == 1, name
+    for path in CHARTS:
+        box = page.locator(f"[id='{element_id(path)}']")
+        assert box.count() == 1, path
         drawing = box.locator("svg")
-        assert drawing.count() == 1, name
+        assert drawing.count() == 1, path
         assert drawing.bounding_box()["width"] > 200
-        assert drawing.locator(".mark-rect path, .mark-symbol path").count() > 2
+        assert drawing.locator(".mark-rect path, .mark-symbol path").count() > 1
         assert len(box.get_attribute("aria-label")) > 20
-    for name in PICTURES:
-        box = page.locator(f"[id='{element_id(name)}']")
-        assert box.count() == 1, name
+    for path in PICTURES:
+        box = page.locator(f"[id='{element_id(path)}']")
+        assert box.count() == 1, path
         image = box.locator("img")
-        assert image.count() == 1, name
+        assert image.count() == 1, path
         assert image.evaluate("image => image.naturalWidth") > 100
         assert image.get_attribute("alt")
-    assert page.locator(".slot > div").count() == len(PLOTS)
+    assert page.locator(".slot > div").count() == len(CHARTS) + len(PICTURES)
     assert visited.is_clean(), visited
 
 
-def test_every_plot_stands_under_a_question(built: Repository, browser: Browser) -> None:
+def test_every_chart_and_picture_is_in_the_section_of_a_question(
+    built: Repository, browser: Browser
+) -> None:
     page = visit(browser, charts(built)).page
-    assert page.locator("#question-rest").count() == 0
     assert page.locator("#rest .slot > div").count() == 0
     assert not page.locator("#rest").is_visible()
     for section in page.locator("main section:visible").all():
@@ -200,7 +199,7 @@ def test_every_plot_stands_under_a_question(built: Repository, browser: Browser)
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_the_charts_page_has_no_horizontal_scroll_bar(
+def test_the_plots_page_has_no_horizontal_scroll_bar(
     width: int, built: Repository, browser: Browser
 ) -> None:
     page = visit(browser, charts(built), width).page
@@ -209,51 +208,72 @@ def test_the_charts_page_has_no_horizontal_scroll_bar(
 
 
 def cells(page: Page) -> list[str]:
-    """What is written in the cells of the confusion matrices of the digits."""
-    return page.locator("#digits_mistakes .role-mark.mark-text text").all_text_contents()
+    """The texts in the cells of the confusion matrices of the digits."""
+    return page.locator("#plots_digits_confusion_csv .role-mark.mark-text text").all_text_contents()
 
 
-def test_the_counts_of_the_mistakes_can_be_turned_into_percentages(
-    built: Repository, browser: Browser
-) -> None:
+def test_the_confusion_matrices_can_show_percentages(built: Repository, browser: Browser) -> None:
     page = visit(browser, charts(built)).page
     wait_for_charts(page, len(CHARTS))
-    box = page.locator("#digits_mistakes")
+    box = page.locator("#plots_digits_confusion_csv")
     assert not any("." in text for text in cells(page))
-    box.get_by_label("per cent").check()
+    box.get_by_label("percent").check()
     page.wait_for_function(
-        "document.querySelector('#digits_mistakes .role-mark.mark-text text')"
+        "document.querySelector('#plots_digits_confusion_csv .role-mark.mark-text text')"
         ".textContent.endsWith('%')"
     )
     assert all(text.endswith("%") for text in cells(page))
 
 
-def test_plots_diff_shows_before_and_after(
-    built: Repository, browser: Browser, tmp_path: Path
-) -> None:
-    shutil.copytree(built.root, tmp_path / "project", symlinks=True)
-    repository = Repository(tmp_path / "project")
+@pytest.fixture(scope="module")
+def compared(built: Repository, tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """The page of `dvc plots diff` after a change of the tree of the digits."""
+    repository = copy(built, tmp_path_factory.mktemp("diff") / "project")
 
     def make_stump(params: dict) -> None:
-        params["models"]["tree"]["digits"]["max_depth"] = 3
+        params["datasets"]["digits"]["models"]["tree"]["max_depth"] = 3
 
     repository.edit_params(make_stump)
     repository.succeed("dvc", "repro", "--quiet")
     repository.commit()
     repository.succeed("dvc", "plots", "diff", "HEAD~1")
-    visited = visit(browser, charts(repository))
+    return repository
+
+
+def test_plots_diff_shows_before_and_after(compared: Repository, browser: Browser) -> None:
+    visited = visit(browser, charts(compared))
     page = visited.page
     wait_for_charts(page, len(CHARTS))
-    for name in CHARTS:
-        words = page.locator(f"#{name} svg text").all_text_contents()
-        assert {"HEAD~1", "workspace"} <= set(words), name
+    for path in CHARTS:
+        words = page.locator(f"#{element_id(path)} svg text").all_text_contents()
+        assert {"HEAD~1", "workspace"} <= set(words), path
     tree = page.locator(f"#{element_id('plots/digits/tree/mistakes.png')}")
-    assert tree.locator("figcaption").all_inner_texts() == [
+    assert tree.locator("figcaption").all_text_contents() == [
         "digits, tree: HEAD~1",
         "digits, tree: workspace",
     ]
     assert visited.is_clean(), visited
     assert not scrolls_sideways(page)
+
+
+def test_plots_diff_begins_with_a_changed_chart_and_folds_the_rest(
+    compared: Repository, browser: Browser
+) -> None:
+    page = visit(browser, charts(compared)).page
+    wait_for_charts(page, len(CHARTS))
+    changed = {
+        path
+        for path in CHARTS
+        if "digits" in path and path.rsplit("/")[-1] not in ("claims.csv", "comparisons.csv")
+    }
+    shown = {path for path in CHARTS if page.locator(f"#{element_id(path)}").is_visible()}
+    assert shown == changed
+    assert (
+        f"{len(changed)} of {len(CHARTS)} charts differ" in page.locator("#versions").inner_text()
+    )
+    first = page.locator(f"#{element_id('plots/digits/accuracy.csv')}")
+    assert first.bounding_box()["y"] < 600
+    assert page.locator("details[open]").count() == 0
 
 
 def test_the_report_can_be_read_without_scripts_and_without_a_network(
@@ -267,17 +287,28 @@ def test_the_report_can_be_read_without_scripts_and_without_a_network(
     assert text.count("<img") == text.count('src="data:image/png;base64,')
 
 
-def test_the_report_shows_every_picture_at_its_natural_size(
+def test_the_report_shows_every_picture_with_a_text_alternative(
     built: Repository, browser: Browser
 ) -> None:
     page = visit(browser, built.root / "report.html").page
     images = page.locator("img").all()
-    assert len(images) == len(PARAMS["datasets"]) * (1 + 5 * len(PARAMS["models"]))
+    assert len(images) == len(DATASETS) * (1 + 5 * len(MODELS))
     for image in images:
         natural, shown = image.evaluate("image => [image.naturalWidth, image.clientWidth]")
         alt = image.get_attribute("alt")
-        assert natural == shown > 0, alt
+        assert 0.5 * natural < shown <= natural, alt
         assert len(alt) > 20
+
+
+@pytest.mark.parametrize("paper", [False, True], ids=["screen", "print"])
+def test_no_picture_is_alone_in_its_row(paper: bool, built: Repository, browser: Browser) -> None:
+    page = visit(browser, built.root / "report.html").page
+    if paper:
+        page.emulate_media(media="print")
+        page.set_viewport_size({"width": 680, "height": 1000})
+    for block in page.locator(".pictures").all():
+        tops = [round(figure.bounding_box()["y"]) for figure in block.locator("figure").all()]
+        assert all(tops.count(top) > 1 for top in tops), tops
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -290,7 +321,7 @@ def test_the_report_has_no_horizontal_scroll_bar(
     assert page.evaluate(f"{upscaled}.length") == 0
 
 
-def test_the_reports_links_lead_somewhere_and_the_keyboard_can_skip_to_the_text(
+def test_the_reports_links_have_targets_and_the_keyboard_can_skip_to_the_text(
     built: Repository, browser: Browser
 ) -> None:
     page = visit(browser, built.root / "report.html").page
@@ -306,10 +337,10 @@ def test_the_report_prints(built: Repository, browser: Browser) -> None:
     assert printed.count(b"/Type /Page\n") + printed.count(b"/Type /Page ") > 5
 
 
-@pytest.mark.parametrize("dataset", PARAMS["datasets"])
+@pytest.mark.parametrize("dataset", DATASETS)
 def test_the_report_says_what_was_measured(dataset: str, built: Repository) -> None:
     text = (built.root / "report.html").read_text()
-    with (built.root / f"plots/{dataset}/comparison.csv").open(newline="") as file:
+    with (built.root / f"plots/{dataset}/accuracy.csv").open(newline="") as file:
         for row in csv.DictReader(file):
             assert f"{100 * float(row['accuracy']):.2f}\u202f%" in text
             ends = f"{100 * float(row['low']):.2f}–{100 * float(row['high']):.2f}\u202f%"

@@ -1,9 +1,10 @@
 """What all sections of a parameters file share: the base class and common types of values."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 # A name becomes part of a stage's name, of a file's name and of a chart.
@@ -28,8 +29,14 @@ class StrictModel(BaseModel):
         if isinstance(content, Mapping):
             for key in content:
                 if key not in cls.model_fields:
-                    allowed = ", ".join(cls.model_fields)
+                    fields = cls.model_fields.items()
+                    allowed = ", ".join(name for name, field in fields if not _is_tag(field))
                     raise PydanticCustomError(
                         "unknown_key", "unknown key", {"key": str(key), "allowed": allowed}
                     )
         return content
+
+
+def _is_tag(field: FieldInfo) -> bool:
+    """Return whether a field only selects its model; it is then always given."""
+    return get_origin(field.annotation) is Literal and len(get_args(field.annotation)) == 1

@@ -10,6 +10,22 @@ from handwriting.common.params.datasets import Dataset
 from handwriting.common.params.models import HYPERPARAMETERS_BY_KIND, NOT_FOR_ESTIMATOR, Model
 
 
+def misplaced_keys(content: Mapping[str, Any], models: Mapping[str, Model]) -> Iterator[str]:
+    """Describe models of datasets that `models` does not define, one line per fault.
+
+    `content` is the file's content before validation, because validation needs each model's kind.
+    """
+    datasets = content.get("datasets")
+    for dataset, section in datasets.items() if isinstance(datasets, Mapping) else ():
+        blocks = section.get("models") if isinstance(section, Mapping) else None
+        for name, block in blocks.items() if isinstance(blocks, Mapping) else ():
+            path = f"datasets.{dataset}.models.{name}"
+            if name not in models:
+                yield f"{path}: unknown key; allowed: {', '.join(models)}"
+            elif isinstance(block, Mapping) and "kind" in block:
+                yield f"{path}.kind: not allowed here; the kind is set in models.{name}"
+
+
 def mismatches(models: Mapping[str, Model], datasets: Mapping[str, Dataset]) -> Iterator[str]:
     """Describe where the sections contradict each other, one line per fault."""
     for name, dataset in datasets.items():

@@ -1,6 +1,6 @@
 """The whole of ``params.yaml`` as a typed model."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -122,14 +122,21 @@ def parse(content: Any, file: str) -> Params:
     InputError
         One line per fault: the full path of the key, the value and what is allowed.
     """
-    if isinstance(content, Mapping) and "models" in content:
-        models = messages.validate(Models, {"models": content["models"]}, file).models
+    if isinstance(content, Mapping):
+        section = {"models": content["models"]} if "models" in content else {}
+        models = messages.validate(Models, section, file).models
+        _raise(file, checks.misplaced_keys(content, models))
         content = _with_kinds(content, models)
     params = messages.validate(Params, content, file)
-    faults = [f"{file}: {fault}" for fault in checks.mismatches(params.models, params.datasets)]
-    if faults:
-        raise InputError("\n".join(faults))
+    _raise(file, checks.mismatches(params.models, params.datasets))
     return params
+
+
+def _raise(file: str, faults: Iterable[str]) -> None:
+    """Raise an `InputError` if there are faults."""
+    lines = [f"{file}: {fault}" for fault in faults]
+    if lines:
+        raise InputError("\n".join(lines))
 
 
 def _with_kinds(content: Mapping[str, Any], models: Mapping[str, Model]) -> dict[str, Any]:
@@ -139,11 +146,8 @@ def _with_kinds(content: Mapping[str, Any], models: Mapping[str, Model]) -> dict
         if not isinstance(dataset, Mapping) or not isinstance(dataset.get("models"), Mapping):
             return dataset
         blocks = {
-            name: {"kind": models[name].kind, **block}
-            if name in models and isinstance(block, Mapping)
-            else block
+            name: {"kind": models[name].kind, **block} if isinstance(block, Mapping) else block
             for name, block in dataset["models"].items()
-            if name in models
         }
         return {**dataset, "models": blocks}
 

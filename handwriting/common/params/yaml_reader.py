@@ -140,7 +140,7 @@ def read_yaml(path: Path) -> Any:
         mark = error.problem_mark or error.context_mark
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise InputError(f"{path}{where}: not valid YAML: {error.problem}") from None
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, KeyError, OverflowError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: not valid YAML: {reason}") from None
 

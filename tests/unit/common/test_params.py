@@ -1,0 +1,307 @@
+"""Faults in params.yaml, each described in one line, and what DVC makes of the file."""
+
+import copy
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dvc.utils.hydra import apply_overrides
+
+from handwriting.common.errors import InputError
+from handwriting.common.params import schema
+from handwriting.common.params.messages import shorten
+from handwriting.common.params.models import RandomForest, SupportVectorClassifier
+from tests.helpers import PARAMS, PROJECT
+
+GONE = object()
+GRIDS = "datasets.digits.grids"
+MNIST_MODELS = "datasets.mnist.models"
+
+
+def changed(path: str, value: Any) -> Any:
+    """Return the content of params.yaml with one value replaced or, with GONE, deleted."""
+    content = copy.deepcopy(PARAMS)
+    *keys, last = path.split(".")
+    part = content
+    for key in keys:
+        part = part[key]
+    if value is GONE:
+        del part[last]
+    else:
+        part[last] = value
+    return content
+
+
+def fault(content: Any) -> str:
+    """Return the message for a faulty content."""
+    with pytest.raises(InputError) as caught:
+        schema.parse(content, "params.yaml")
+    return str(caught.value)
+
+
+def test_the_file_of_the_project_is_valid() -> None:
+    params = schema.parse(PARAMS, "params.yaml")
+    assert set(params.datasets) == {"digits", "mnist"}
+    assert list(params.models) == ["svc", "tree", "forest"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("sed", 1, "sed: unknown key; allowed: models, seed, datasets"),
+        ("seed", GONE, "seed: missing"),
+        ("seed", True, "seed: True; must be an integer"),
+        ("seed", -1, "seed: -1; must be greater than or equal to 0"),
+        ("seed", 2**32, "seed: 4294967296; must be less than 4294967296"),
+        ("datasets", {}, "datasets: {}; must not be empty"),
+        ("datasets", GONE, "datasets: missing"),
+        ("datasets", [], "datasets: []; must be a mapping of keys to values"),
+        ("datasets.digits", None, "datasets.digits: None; must be a mapping of keys to values"),
+        ("datasets.Mnist", PARAMS["datasets"]["mnist"], "datasets.Mnist: 'Mnist'; must match"),
+        ("datasets.mnist.spilt", {}, "datasets.mnist.spilt: unknown key; allowed: source, image"),
+        ("datasets.mnist.image", None, "image: None; must be a mapping of keys to values"),
+        ("datasets.mnist.image.height", 28.5, "image.height: 28.5; must be an integer"),
+        ("datasets.mnist.image.pixel_max", 256, "pixel_max: 256; must be less than or equal to"),
+        ("datasets.mnist.source.kind", "zip", "kind: 'zip'; allowed: 'sklearn', 'mnist', 'csv'"),
+        ("datasets.mnist.source.mirrors", [], "mirrors: []; must not be empty"),
+        ("datasets.mnist.source.mirrors", "here", "mirrors: 'here'; must be a list"),
+        ("datasets.mnist.source.mirrors", [3], "mirrors[0]: 3; must be a valid string"),
+        ("datasets.mnist.source.timeout", 0, "timeout: 0; must be greater than 0"),
+        ("datasets.mnist.source.url", "x", "source.url: unknown key; allowed: mirrors, writers, t"),
+        ("datasets.mnist.split.method", "half", "split.method: 'half'; allowed: 'ordered'"),
+        ("datasets.mnist.split.method", GONE, "split.method: missing"),
+        ("datasets.mnist.split.train", 1.5, "split.train: 1.5; must be an integer, or must be les"),
+        ("datasets.mnist.split.train", 0, "split.train: 0; must be greater than"),
+        ("datasets.mnist.split.train", "half", "split.train: 'half'; must be a number"),
+        ("datasets.mnist.split.train", "0,5", "must be a number (write a decimal point: 0.5)"),
+        ("models.svc.kind", "knn", "models.svc.kind: 'knn'; must be 'svc', 'tree' or 'forest'"),
+        ("models.svc.kind", GONE, "models.svc.kind: missing"),
+        ("models.svc.C", 1, "models.svc.C: unknown key; allowed: kind"),
+        ("models", {}, "models: {}; must not be empty"),
+        ("models", GONE, "models: missing"),
+        ("models.Svc", {"kind": "svc"}, "models.Svc: 'Svc'; must match"),
+        (f"{MNIST_MODELS}.svc", GONE, "models.svc: missing; every dataset needs an entry for ea"),
+        (f"{MNIST_MODELS}.svc", None, "models.svc: None; must be a mapping of keys to values"),
+        (f"{MNIST_MODELS}.knn", {"features": "raw"}, "models.knn: unknown key; allowed: svc, tree"),
+        (f"{MNIST_MODELS}.svc.kind", "tree", "models.svc.kind: not allowed here; the kind is set"),
+        (f"{MNIST_MODELS}.svc.kind", "svc", "models.svc.kind: not allowed here; the kind is set"),
+        (f"{MNIST_MODELS}.svc.C", GONE, "models.svc.C: missing"),
+        (f"{MNIST_MODELS}.svc.C", 0, "models.svc.C: 0; must be greater than 0"),
+        (f"{MNIST_MODELS}.svc.C", "5", "models.svc.C: '5'; must be a number"),
+        (f"{MNIST_MODELS}.svc.C", "0,5", "'0,5'; must be a number (write a decimal point: 0.5)"),
+        (f"{MNIST_MODELS}.svc.C", float("inf"), "models.svc.C: inf; must be a finite number"),
+        (f"{MNIST_MODELS}.svc.gamma", "big", "gamma: 'big'; must be a number, or must be 'scale'"),
+        (f"{MNIST_MODELS}.svc.features", "hog", "'hog'; must be 'raw', 'unit' or 'binary'"),
+        (f"{MNIST_MODELS}.tree.criterion", "giny", "criterion: 'giny'; must be 'gini', 'entropy'"),
+        (f"{MNIST_MODELS}.tree.n_estimators", 5, "n_estimators: unknown key; allowed: features, c"),
+        (f"{MNIST_MODELS}.forest.n_estimators", 0, "n_estimators: 0; must be greater than or equ"),
+        (f"{MNIST_MODELS}.forest.n_estimators", 1.5, "n_estimators: 1.5; must be an integer"),
+        ("evaluate.confidence", 95, "evaluate.confidence: 95; must be less than 1"),
+        ("describe", GONE, "describe: missing"),
+        ("draw.n_mistakes", 0, "draw.n_mistakes: 0; must be greater than or equal to 1"),
+        ("verdict.claimed_accuracy", 95, "verdict.claimed_accuracy: 95; must be less than 1"),
+        ("verdict.n_resamples", 10, "verdict.n_resamples: 10; must be greater than or equal to 1"),
+    ],
+)
+def test_a_fault_is_one_line_with_key_value_and_what_is_allowed(
+    path: str, value: Any, message: str
+) -> None:
+    line = fault(changed(path, value))
+    assert line.startswith("params.yaml: ")
+    assert message in line
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (f"{GRIDS}.svc.C", [1, -1], f"{GRIDS}.svc.C[1]: -1; must be greater than 0"),
+        (f"{GRIDS}.svc.C", [1, "0,5"], f"{GRIDS}.svc.C[1]: '0,5'; must be a number (write a deci"
+         "mal point: 0.5)"),
+        (f"{GRIDS}.svc.C", [], f"{GRIDS}.svc.C: []; must not be empty"),
+        (f"{GRIDS}.svc.C", 1, f"{GRIDS}.svc.C: 1; must be a list"),
+        (f"{GRIDS}.svc", {}, f"{GRIDS}.svc: {{}}; must not be empty"),
+        (
+            f"{GRIDS}.svc.max_depth",
+            [1],
+            f"{GRIDS}.svc.max_depth: unknown key; allowed: C, kernel, gamma, degree, coef0, "
+            "class_weight, tol",
+        ),
+        (
+            f"{GRIDS}.tree.max_depth",
+            ["deep"],
+            f"{GRIDS}.tree.max_depth[0]: 'deep'; must be an integer",
+        ),
+        (
+            f"{GRIDS}.forest.n_estimators",
+            GONE,
+            f"{GRIDS}.forest.n_estimators: missing; a RandomForest has no default for it",
+        ),
+        (
+            f"{GRIDS}.tree",
+            GONE,
+            f"{GRIDS}.tree: missing; every dataset needs an entry for each model",
+        ),
+        (
+            f"{GRIDS}.knn",
+            {"C": [1], "gamma": [1]},
+            f"{GRIDS}.knn: unknown key; allowed: svc, tree, forest",
+        ),
+        (
+            "datasets.digits.tune.n_folds",
+            1,
+            "datasets.digits.tune.n_folds: 1; must be greater than or equal to 2",
+        ),
+        ("datasets.mnist.tune.n_rows", GONE, "datasets.mnist.tune.n_rows: missing"),
+        (
+            "datasets.digits.curve.sizes",
+            [100, 50],
+            "datasets.digits.curve.sizes: [100, 50]; must be strictly increasing",
+        ),
+        (
+            "datasets.digits.curve.sizes",
+            [50, 50],
+            "datasets.digits.curve.sizes: [50, 50]; must be strictly increasing",
+        ),
+        (
+            "datasets.digits.curve.sizes",
+            [],
+            "datasets.digits.curve.sizes: []; must not be empty",
+        ),
+        (
+            "datasets.digits.models.svc.kind",
+            "tree",
+            "datasets.digits.models.svc.kind: not allowed here; the kind is set in models.svc",
+        ),
+        (
+            "datasets.digits.models.knn",
+            {"kind": "knn"},
+            "datasets.digits.models.knn: unknown key; allowed: svc, tree, forest",
+        ),
+    ],
+)  # fmt: skip
+def test_the_whole_message_about_a_study(path: str, value: Any, message: str) -> None:
+    assert fault(changed(path, value)) == f"params.yaml: {message}"
+
+
+@pytest.mark.parametrize("content", [None, [], "text"])
+def test_a_file_that_is_not_a_mapping_raises_input_error(content: Any) -> None:
+    message = fault(content)
+    assert message.startswith("params.yaml: the whole file: ")
+    assert message.endswith("must be a mapping of keys to values")
+
+
+def test_two_faults_are_two_lines() -> None:
+    content = changed("seed", -1)
+    content["describe"]["samples_per_digit"] = 0
+    assert len(fault(content).splitlines()) == 2
+
+
+def test_a_model_that_no_dataset_has_is_one_line_per_missing_entry() -> None:
+    lines = fault(changed("models.stump", {"kind": "tree"})).splitlines()
+    assert lines == [
+        f"params.yaml: datasets.{dataset}.{section}.stump: missing; every dataset needs an entry "
+        "for each model"
+        for dataset in ("digits", "mnist")
+        for section in ("models", "grids")
+    ]
+
+
+def test_long_values_are_shortened() -> None:
+    assert len(fault(changed("seed", "x" * 5000))) < 300
+    assert shorten("x" * 60) == f"'{'x' * 56}..."
+
+
+def test_an_unknown_dataset_or_model_is_named_with_those_allowed() -> None:
+    params = schema.parse(PARAMS, "params.yaml")
+    with pytest.raises(InputError, match="dataset 'letters' is unknown; allowed: digits, mnist"):
+        params.dataset("letters")
+    with pytest.raises(InputError, match="model 'knn' is unknown; allowed: svc, tree, forest"):
+        params.hyperparameters("knn", "digits")
+    with pytest.raises(InputError, match="model 'knn' is unknown; allowed: svc, tree, forest"):
+        params.grid("knn", "digits")
+
+
+def test_hyperparameters_have_the_type_of_the_model_and_its_defaults() -> None:
+    params = schema.parse(PARAMS, "params.yaml")
+    used = params.hyperparameters("svc", "digits")
+    assert used == SupportVectorClassifier(kind="svc", features="raw", C=10, gamma=0.001)
+    forest = params.hyperparameters("forest", "mnist")
+    assert forest == RandomForest(kind="forest", features="raw", n_estimators=150)
+    assert forest.random_state == 0
+
+
+def test_two_models_may_have_the_same_kind() -> None:
+    content = changed("models.stump", {"kind": "tree"})
+    for dataset in content["datasets"].values():
+        dataset["models"]["stump"] = {"features": "raw", "max_depth": 1}
+        dataset["grids"]["stump"] = {"max_depth": [1, 2]}
+    params = schema.parse(content, "params.yaml")
+    assert params.hyperparameters("stump", "mnist").model_dump()["max_depth"] == 1
+    assert params.hyperparameters("tree", "mnist").model_dump()["max_depth"] is None
+
+
+def test_the_first_candidate_of_a_grid_has_the_features_in_use_and_the_first_values() -> None:
+    first, grid = schema.parse(PARAMS, "params.yaml").grid("svc", "mnist")
+    assert list(grid) == ["C", "gamma"]
+    expected = {"features": "unit", "C": grid["C"][0], "gamma": grid["gamma"][0]}
+    assert first == SupportVectorClassifier(kind="svc", **expected)
+
+
+def test_a_grid_may_have_one_hyperparameter() -> None:
+    content = changed(f"{GRIDS}.svc", {"C": [1, 10]})
+    first, grid = schema.parse(content, "params.yaml").grid("svc", "digits")
+    assert grid == {"C": [1, 10]}
+    assert first == SupportVectorClassifier(kind="svc", features="raw", C=1)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("seed", "7"),
+        ("models.tree.kind", "forest"),
+        ("describe.samples_per_digit", "11"),
+        ("evaluate.confidence", "0.9"),
+        ("draw.n_mistakes", "10"),
+        ("verdict.power", "0.9"),
+        ("datasets.digits.source.kind", "csv"),
+        ("datasets.digits.image.pixel_max", "15"),
+        ("datasets.digits.split.train", "0.6"),
+        ("datasets.digits.tune.n_folds", "4"),
+        ("datasets.digits.curve.n_rows", "800"),
+        ("datasets.digits.models.forest.n_estimators", "50"),
+        ("datasets.digits.models.svc.C", "20"),
+        ("datasets.mnist.source.timeout", "10"),
+        ("datasets.mnist.split.train", "50000"),
+        ("datasets.mnist.models.svc.gamma", "0.03"),
+    ],
+)
+def test_dvc_changes_one_line_of_the_file_when_it_sets_a_value(
+    tmp_path: Path, key: str, value: str
+) -> None:
+    """What `dvc exp run -S key=value` does; only space before the line's comment may differ."""
+    path = tmp_path / "params.yaml"
+    shutil.copy(PROJECT / "params.yaml", path)
+    before = path.read_text(encoding="utf-8").splitlines()
+    apply_overrides(path, [f"{key}={value}"])
+    after = path.read_text(encoding="utf-8").splitlines()
+    assert len(after) == len(before)
+    differing = [pair for pair in zip(before, after, strict=True) if pair[0] != pair[1]]
+    ((old, new),) = differing
+    name = key.rpartition(".")[2]
+    old_setting, _, old_comment = old.partition(" #")
+    new_setting, _, new_comment = new.partition(" #")
+    assert old_setting.strip().startswith(f"{name}: ")
+    assert new_setting.rstrip() == f"{old_setting.partition(':')[0]}: {value}"
+    assert new_comment == old_comment
+
+
+def test_dvc_changes_one_value_of_a_grid(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    shutil.copy(PROJECT / "params.yaml", path)
+    before = path.read_text(encoding="utf-8").splitlines()
+    apply_overrides(path, ["datasets.mnist.grids.svc.C=[0.01,0.5,5,60]"])
+    after = path.read_text(encoding="utf-8").splitlines()
+    differing = [pair for pair in zip(before, after, strict=True) if pair[0] != pair[1]]
+    assert differing == [("        - 50", "        - 60")]

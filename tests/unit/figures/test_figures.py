@@ -1,0 +1,115 @@
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.image import imread
+
+from handwriting.common.images import LabelledImages
+from handwriting.common.params.datasets import ImageFormat
+from handwriting.figures import image_grids, style
+from handwriting.figures.confusion_matrix import confusion_matrix
+from handwriting.figures.pixel_importances import pixel_importances
+from handwriting.figures.tuning_map import Axis, tuning_map
+
+IMAGE = ImageFormat(height=8, width=8, pixel_max=16)
+
+
+def texts(figure: Figure) -> list[str]:
+    return [text.get_text() for ax in figure.axes for text in [*ax.texts, ax.title]]
+
+
+def test_a_figure_saved_twice_is_the_same_bytes_without_metadata(
+    tmp_path: Path, digits: LabelledImages
+) -> None:
+    for name in ("first.png", "second.png"):
+        style.save(image_grids.sample_sheet(digits, IMAGE, 3), tmp_path / name)
+    first = (tmp_path / "first.png").read_bytes()
+    assert first == (tmp_path / "second.png").read_bytes()
+    assert b"matplotlib" not in first.lower()
+    assert b"Creation" not in first
+    assert imread(tmp_path / "first.png").std() > 0.05
+
+
+def test_the_sample_sheet_shows_the_first_images_of_each_digit(digits: LabelledImages) -> None:
+    figure = image_grids.sample_sheet(digits, IMAGE, 2)
+    shown = [ax.images[0].get_array() for ax in figure.axes]
+    first_three = digits.pixels[digits.labels == 3][0].reshape(8, 8)
+    np.testing.assert_array_equal(shown[6], first_three)
+
+
+def test_the_confusion_matrix_shows_every_count_that_is_not_zero() -> None:
+    counts = np.diag(np.arange(1, 11))
+    counts[3, 8] = 76
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    figure = confusion_matrix(counts, shares, "title")
+    shown = [text for text in texts(figure) if text]
+    assert sorted(shown) == sorted([*map(str, range(1, 11)), "76"])
+    colours = figure.axes[0].images[1].get_array()
+    assert colours[3, 8] == 0.95
+    assert np.ma.masked_invalid(colours).count() == 1
+
+
+def test_support_vectors_are_in_the_row_of_their_digit(digits: LabelledImages) -> None:
+    some = digits.take(np.array([7, 17, 2]))  # two sevens and a two
+    figure = image_grids.support_vectors(some, np.array([3.0, 2.0, 1.0]), IMAGE, 2, "title")
+    rows = np.array([ax.get_title() for ax in figure.axes]).reshape(10, 2)
+    assert rows[7].tolist() == ["3", "2"]
+    assert rows[2].tolist() == ["1", ""]
+
+
+def test_the_importances_of_pixels_are_drawn_as_an_image() -> None:
+    importances = np.zeros(64)
+    importances[19] = 1
+    figure = pixel_importances(importances, np.full(64, 8.0), IMAGE, "title")
+    assert figure.axes[0].images[0].get_array()[2, 3] == 1
+
+
+def test_a_placeholder_has_its_text() -> None:
+    assert style.placeholder("no pixels").texts[0].get_text() == "no pixels"
+
+
+def test_a_wrong_prediction_also_shows_the_actual_digit(digits: LabelledImages) -> None:
+    some = digits.take(np.arange(3))
+    predicted = some.labels.tolist()
+    predicted[1] = 9
+    assert "9, actual 1" in texts(image_grids.prediction_grid(some, predicted, IMAGE, "title"))
+
+
+def test_a_model_without_mistakes_has_an_empty_sheet(
+    digits: LabelledImages, tmp_path: Path
+) -> None:
+    none = digits.take(np.arange(0))
+    figure = image_grids.mistake_grid(none, [], [], IMAGE, "no mistakes")
+    style.save(figure, tmp_path / "mistakes.png")
+    assert (tmp_path / "mistakes.png").stat().st_size > 0
+
+
+ACCURACIES = np.array([[0.1, 0.9, 0.8], [0.5, 0.95, 0.2]])
+ROWS, COLUMNS = Axis("C", [1, 2]), Axis("gamma", [0.1, 0.2, "scale"])
+
+
+def test_the_heat_map_names_its_axes_and_frames_the_best() -> None:
+    figure = tuning_map(ACCURACIES, ROWS, COLUMNS, None, "title")
+    ax = figure.axes[0]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("gamma", "C")
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["0.1", "0.2", "scale"]
+    assert [text.get_text() for text in ax.texts][4] == "0.950"
+    assert [patch.get_xy() for patch in ax.patches] == [(0.5, 0.5)]
+
+
+def test_the_heat_map_marks_the_values_in_use_where_they_are_not_the_best() -> None:
+    figure = tuning_map(ACCURACIES, ROWS, COLUMNS, (0, 2), "title")
+    assert [patch.get_xy() for patch in figure.axes[0].patches] == [(0.5, 0.5), (1.5, -0.5)]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["best", "in use"]
+    same = tuning_map(ACCURACIES, ROWS, COLUMNS, (1, 1), "title")
+    assert len(same.axes[0].patches) == 1
+
+
+def test_of_equally_good_cells_the_first_is_framed() -> None:
+    figure = tuning_map(np.full((2, 3), 0.5), ROWS, COLUMNS, None, "title")
+    assert figure.axes[0].patches[0].get_xy() == (-0.5, -0.5)
+
+
+def test_a_grid_of_one_hyperparameter_is_a_column() -> None:
+    figure = tuning_map(np.array([[0.5], [0.7]]), ROWS, Axis("", [""]), None, "title")
+    assert figure.axes[0].patches[0].get_xy() == (-0.5, 0.5)

@@ -1,0 +1,192 @@
+import io
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skops.io
+from sklearn.dummy import DummyClassifier
+from sklearn.pipeline import Pipeline
+
+from handwriting.common.errors import InputError
+from handwriting.common.images import LabelledImages
+from handwriting.common.params.datasets import ImageFormat
+from handwriting.common.params.models import (
+    DecisionTree,
+    Hyperparameters,
+    RandomForest,
+    SupportVectorClassifier,
+)
+from handwriting.models import persistence, pipeline
+from tests.helpers import PROJECT
+
+IMAGE = ImageFormat(height=8, width=8, pixel_max=16)
+HYPERPARAMETERS: dict[str, Hyperparameters] = {
+    "svc": SupportVectorClassifier(kind="svc", features="unit", C=2, gamma=0.3),
+    "tree": DecisionTree(
+        kind="tree", features="raw", criterion="entropy", max_depth=7, random_state=3
+    ),
+    "forest": RandomForest(
+        kind="forest", features="raw", n_estimators=7, min_samples_leaf=3, random_state=3
+    ),
+}
+
+# The same training as in `fitted`, in a process of its own.
+TRAIN = """
+import sys
+from pathlib import Path
+import numpy as np
+from pydantic import TypeAdapter
+from handwriting.common.params.datasets import ImageFormat
+from handwriting.common.params.models import Hyperparameters
+from handwriting.data import datasets
+from handwriting.models import persistence, pipeline
+hyperparameters = TypeAdapter(Hyperparameters).validate_json(sys.argv[1])
+model = pipeline.build(hyperparameters, ImageFormat(height=8, width=8, pixel_max=16))
+pipeline.fit(model, datasets.load_digits().take(np.arange(900)))
+persistence.save(model, Path(sys.argv[2]))
+"""
+
+
+def fitted(kind: str, digits: LabelledImages) -> Pipeline:
+    """Fit a kind of model on 900 digits."""
+    model = pipeline.build(HYPERPARAMETERS[kind], IMAGE)
+    return pipeline.fit(model, digits.take(np.arange(900)))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "model.skops"
+
+
+@pytest.mark.parametrize("kind", HYPERPARAMETERS)
+def test_a_loaded_model_predicts_the_same(kind: str, digits: LabelledImages, path: Path) -> None:
+    model = fitted(kind, digits)
+    persistence.save(model, path)
+    loaded = persistence.load(path)
+    np.testing.assert_array_equal(loaded.predict(digits.pixels), model.predict(digits.pixels))
+    np.testing.assert_array_equal(
+        pipeline.margins(loaded, digits.pixels), pipeline.margins(model, digits.pixels)
+    )
+
+
+@pytest.mark.parametrize("kind", HYPERPARAMETERS)
+def test_the_same_training_gives_the_same_bytes_in_another_process(
+    kind: str, digits: LabelledImages, tmp_path: Path
+) -> None:
+    here, there = tmp_path / "here.skops", tmp_path / "there.skops"
+    persistence.save(fitted(kind, digits), here)
+    hyperparameters = HYPERPARAMETERS[kind].model_dump_json()
+    subprocess.run(
+        [sys.executable, "-c", TRAIN, hyperparameters, str(there)],
+        cwd=PROJECT,
+        check=True,
+        env={"PYTHONHASHSEED": "7"},
+    )
+    assert here.read_bytes() == there.read_bytes()
+
+
+def test_the_unused_bytes_of_a_structured_array_are_zero() -> None:
+    """In a large array, whose copies get memory that was used before."""
+    dtype = np.dtype([("wide", np.int64), ("narrow", np.uint8)], align=True)
+    dirty = np.full(100_000 * dtype.itemsize, 255, dtype=np.uint8).view(dtype)
+    dirty["wide"], dirty["narrow"] = 7, 1
+    file = io.BytesIO()
+    np.save(file, dirty)
+    content = persistence._zero_padding(file.getvalue())
+    saved = np.load(io.BytesIO(content))
+    assert set(saved["wide"]) == {7}
+    raw = np.frombuffer(content[-dirty.nbytes :], dtype=np.uint8).reshape(-1, dtype.itemsize)
+    assert not raw[:, dtype.fields["narrow"][1] + 1 :].any()
+
+
+def test_an_archive_has_no_timestamps_and_no_memory_addresses(
+    digits: LabelledImages, path: Path
+) -> None:
+    persistence.save(fitted("forest", digits), path)
+    with zipfile.ZipFile(path) as archive:
+        entries = archive.infolist()
+    assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
+    numbers = [int(e.filename[:-4]) for e in entries if e.filename.endswith(".npy")]
+    assert max(numbers) < 10_000
+
+
+def test_missing_file_raises_input_error(path: Path) -> None:
+    with pytest.raises(InputError, match="no such file; run `dvc repro`"):
+        persistence.load(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\3\4 broken"])
+def test_file_that_is_not_an_archive_raises_input_error(content: bytes, path: Path) -> None:
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="not a model file"):
+        persistence.load(path)
+
+
+def test_truncated_file_raises_input_error(digits: LabelledImages, path: Path) -> None:
+    persistence.save(fitted("tree", digits), path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match="not a model file"):
+        persistence.load(path)
+
+
+def test_archive_of_something_else_raises_input_error(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("readme.txt", "hello")
+    with pytest.raises(InputError, match="not a model file"):
+        persistence.load(path)
+
+
+def test_another_kind_of_estimator_raises_input_error(digits: LabelledImages, path: Path) -> None:
+    skops.io.dump(DummyClassifier().fit(digits.pixels, digits.labels), path)
+    with pytest.raises(InputError, match="contains a DummyClassifier; must contain a Pipeline"):
+        persistence.load(path)
+
+
+def test_code_in_the_file_is_not_executed(path: Path) -> None:
+    skops.io.dump({"callback": subprocess.run}, path)
+    with pytest.raises(InputError, match=r"not loaded: .*subprocess\.run"):
+        persistence.load(path)
+
+
+@pytest.mark.parametrize("kind", ["tree", "forest"])
+def test_a_node_that_points_outside_its_tree_raises_input_error(
+    kind: str, digits: LabelledImages, path: Path
+) -> None:
+    persistence.save(fitted(kind, digits), path)
+    forge_root(path, "left_child", 10**6)
+    with pytest.raises(InputError, match="a tree in it has nodes that point outside the tree"):
+        persistence.load(path)
+
+
+@pytest.mark.parametrize(("field", "value"), [("left_child", 0), ("feature", 64), ("feature", -5)])
+def test_a_node_with_a_wrong_child_or_feature_raises_input_error(
+    field: str, value: int, digits: LabelledImages, path: Path
+) -> None:
+    persistence.save(fitted("tree", digits), path)
+    forge_root(path, field, value)
+    with pytest.raises(InputError, match="a tree in it has nodes that point outside the tree"):
+        persistence.load(path)
+
+
+def forge_root(path: Path, field: str, value: int) -> None:
+    """Change one field of the root of every tree in a model file."""
+    with zipfile.ZipFile(path) as archive:
+        contents = {name: archive.read(name) for name in archive.namelist()}
+    for name, content in contents.items():
+        if not name.endswith(".npy"):
+            json.loads(content)
+            continue
+        array = np.load(io.BytesIO(content))
+        if array.dtype.names:
+            array[field][0] = value
+            target = io.BytesIO()
+            np.save(target, array)
+            contents[name] = target.getvalue()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in contents.items():
+            archive.writestr(name, content)

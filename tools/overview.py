@@ -1,0 +1,28 @@
+"""Writes the README's picture from two pictures of the pipeline: ``python -m tools.overview``."""
+
+from pathlib import Path
+
+from matplotlib.figure import Figure
+from matplotlib.image import imread
+
+from handwriting.figures import style
+from stages.common import paths
+from stages.common.command import run
+
+TARGET = Path("docs/overview.png")
+DATASET, MODEL = "mnist", "svc"
+
+
+def main() -> None:
+    """Draw the samples of a dataset beside the confusion matrix of a model."""
+    figure = Figure(figsize=(10.4, 4.6), layout="constrained")
+    axes = figure.subplots(1, 2, width_ratios=(0.95, 1.05))
+    pictures = (paths.samples(DATASET), paths.pictures(DATASET, MODEL) / "confusion.png")
+    for ax, picture in zip(axes, pictures, strict=True):
+        ax.imshow(imread(picture), interpolation="lanczos")
+        ax.set_axis_off()
+    style.save(figure, TARGET)
+
+
+if __name__ == "__main__":
+    run(main)
