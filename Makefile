@@ -41,7 +41,7 @@ check: lint ## check style and types and run the unit tests: the quick loop
 	@python -m pytest tests/unit
 
 test: $(ENVIRONMENT) ## run all tests, including the whole pipeline on the real data
-	@python -m pytest
+	@python -m pytest --numprocesses 2
 
 lint: $(ENVIRONMENT) ## check style and types
 	@ruff check

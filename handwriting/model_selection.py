@@ -161,8 +161,8 @@ def learning_curve(
     shuffled = [(random.permutation(fitted), validated) for fitted, validated in folds]
     if any(_shows_one_digit(train, fitted[: usable[0]]) for fitted, _ in shuffled):
         raise InputError(
-            f"sizes: {list(sizes)}; {usable[0]} training images of a fold show only one digit: use "
-            "larger sizes"
+            f"sizes: {list(sizes)}; with size {usable[0]}, the training images of a fold show only "
+            "one digit: use larger sizes"
         )
     with parallel_config("threading", n_jobs=_n_jobs(model)):
         _, _, scores = cross_validated_curve(

@@ -74,7 +74,7 @@ def _dataset(params: Params, name: str) -> Row:
 
 
 def _lead(results: list[Row], pairs: list[Row]) -> Row | None:
-    """Return the paired test of the best model against the runner-up; None if there is one model."""
+    """Return the paired test of the best model and the runner-up; None if there is one model."""
     if len(results) < 2:
         return None
     names = {result["model"] for result in results[:2]}

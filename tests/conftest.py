@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from handwriting.common.images import LabelledImages
 from handwriting.data import datasets, mirrors, table
@@ -15,9 +17,27 @@ from tests.helpers import MIRROR, PROJECT, Repository, clone, copy
 _ORDER = ("unit", "results", "data", "pipeline", "model")
 
 
+# The tests that build the whole pipeline on all of the real data.
+_FULL = ("tests/pipeline/test_full.py", "tests/model/")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Order tests by folder, those that build the whole pipeline last."""
     items.sort(key=lambda item: ("full" in item.fixturenames, _ORDER.index(_folder(item))))
+
+
+class _PipelineScheduling(LoadScopeScheduling):
+    """Divides the tests among processes so that each of the two pipelines is built in only one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        if nodeid.startswith(_FULL):
+            return "full"
+        return "small" if nodeid.startswith("tests/pipeline/") else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _PipelineScheduling:
+    """Return the scheduler of `pytest --numprocesses 2`."""
+    return _PipelineScheduling(config, log)
 
 
 def _folder(item: pytest.Item) -> str:

@@ -10,7 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from ruamel.yaml import YAML
+from sklearn.pipeline import Pipeline
+
+from handwriting.common.images import LabelledImages
+from handwriting.common.params.datasets import ImageFormat
+from handwriting.common.params.models import (
+    DecisionTree,
+    Hyperparameters,
+    RandomForest,
+    SupportVectorClassifier,
+)
+from handwriting.models import pipeline
 
 PROJECT = Path(__file__).resolve().parents[1]
 MIRROR = PROJECT.parent / "shared" / "mnist"
@@ -127,3 +139,23 @@ def copy(repository: Repository, root: Path) -> Repository:
     """Copy a repository with everything that was built in it."""
     shutil.copytree(repository.root, root, symlinks=True)
     return Repository(root)
+
+
+DIGITS_FORMAT = ImageFormat(height=8, width=8, pixel_max=16)
+
+# One small model of each kind, without default values.
+HYPERPARAMETERS: dict[str, Hyperparameters] = {
+    "svc": SupportVectorClassifier(kind="svc", features="unit", C=2, gamma=0.3),
+    "tree": DecisionTree(
+        kind="tree", features="raw", criterion="entropy", max_depth=7, random_state=3
+    ),
+    "forest": RandomForest(
+        kind="forest", features="raw", n_estimators=7, min_samples_leaf=3, random_state=3
+    ),
+}
+
+
+def fit_digits(kind: str, digits: LabelledImages) -> Pipeline:
+    """Fit the small model of a kind on the first 900 digits."""
+    model = pipeline.build(HYPERPARAMETERS[kind], DIGITS_FORMAT)
+    return pipeline.fit(model, digits.take(np.arange(900)))

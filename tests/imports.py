@@ -3,7 +3,7 @@
 import ast
 from pathlib import Path
 
-PACKAGES = ("handwriting", "stages")
+PACKAGES = ("handwriting", "stages", "tools")
 
 
 def imported_files(file: Path, root: Path) -> set[str]:
@@ -18,6 +18,12 @@ def imported_files(file: Path, root: Path) -> set[str]:
         waiting += _packages(current)
         waiting += _direct_imports(current, root)
     return found
+
+
+def direct_imports(file: Path, root: Path) -> set[str]:
+    """Name the project's files that `file` imports itself, without those of its packages."""
+    found = _direct_imports(file.relative_to(root), root)
+    return {path.as_posix() for path in found if path.name != "__init__.py"}
 
 
 def _packages(file: Path) -> list[Path]:

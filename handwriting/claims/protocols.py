@@ -83,8 +83,9 @@ class ReproducedComparison:
 
 @dataclass(frozen=True)
 class _Protocol:
-    """A model with the rows that it is trained and tested on."""
+    """A model with the rows that it is trained and tested on; equal protocols have equal keys."""
 
+    key: str
     model: ClaimedModel
     n_seeds: int
     table: LabelledImages
@@ -130,7 +131,9 @@ def count_same_predictions(claim: Claim, predicted: npt.NDArray[np.uint8]) -> in
 def _protocol(entry: Claim | Comparison, model: ClaimedModel, images: LabelledImages) -> _Protocol:
     table = _first_rows(entry, images)
     is_random = isinstance(model, DecisionTree | RandomForest)
-    return _Protocol(model, entry.n_seeds if is_random else 1, table, _parts(entry, len(table)))
+    n_seeds = entry.n_seeds if is_random else 1
+    key = f"{model!r} {entry.split!r} {entry.n_rows} {n_seeds}"
+    return _Protocol(key, model, n_seeds, table, _parts(entry, len(table)))
 
 
 def _first_rows(entry: Claim | Comparison, images: LabelledImages) -> LabelledImages:
@@ -171,17 +174,20 @@ def _parts(entry: Claim | Comparison, n_rows: int) -> list[TrainTest]:
 
 
 def _predict_all(protocols: Sequence[_Protocol]) -> list[Predictions]:
+    """Run all protocols, those that are the same only once, with all fits spread over the cores."""
+    unique = {protocol.key: protocol for protocol in protocols}
     work = [
         delayed(_predict)(protocol, part, seed)
-        for protocol in protocols
+        for protocol in unique.values()
         for seed, part in product(range(protocol.n_seeds), protocol.parts)
     ]
     # scikit-learn's solvers and trees release the interpreter lock, so threads suffice.
     predicted = iter(Parallel(n_jobs=-1, prefer="threads")(work))
-    return [
-        [[next(predicted) for _ in protocol.parts] for _ in range(protocol.n_seeds)]
-        for protocol in protocols
-    ]
+    by_key: dict[str, Predictions] = {
+        key: [[next(predicted) for _ in protocol.parts] for _ in range(protocol.n_seeds)]
+        for key, protocol in unique.items()
+    }
+    return [by_key[protocol.key] for protocol in protocols]
 
 
 def _predict(protocol: _Protocol, part: TrainTest, seed: int) -> npt.NDArray[np.uint8]:

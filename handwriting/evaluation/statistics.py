@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import bdtr, bdtrik, betainc, betaincinv
+from scipy.special import bdtr, bdtrc, bdtrik, betaincinv
 
 # Upper limit of the search for a sufficient test set; larger ones are impractical.
 MOST_IMAGES = 2**17
@@ -133,7 +133,7 @@ def test_accuracy(n_correct: int, n_images: int, claimed: float, confidence: flo
     """
     is_above = n_correct > claimed * n_images
     if is_above:
-        p_value = _at_least(n_correct, n_images, claimed)
+        p_value = float(_at_least(n_correct, n_images, claimed))
     else:
         p_value = _at_most(n_correct, n_images, claimed)
     if p_value > 1 - confidence:
@@ -242,20 +242,16 @@ def writer_interval(
 
 
 def _at_most(successes: int, trials: int, probability: float) -> float:
-    """Return the probability of at most so many successes."""
-    if successes >= trials:
-        return 1.0
-    return float(betainc(trials - successes, successes + 1, 1 - probability))
+    """Return the probability of at most `successes` successes."""
+    return float(bdtr(successes, trials, probability))
 
 
 def _at_least(successes: Any, trials: Any, probability: float) -> Any:
-    """Return the probability of at least so many successes; vectorized."""
-    impossible = np.asarray(successes) > trials
-    certain = np.asarray(successes) <= 0
+    """Return the probability of at least `successes` successes; vectorized."""
+    # bdtrc is not defined for a negative number or for more successes than trials.
     first = np.clip(successes, 1, trials)
-    tail = betainc(first, trials - first + 1, probability)
-    result = np.where(impossible, 0.0, np.where(certain, 1.0, tail))
-    return result if result.ndim else float(result)
+    tail = bdtrc(first - 1, trials, probability)
+    return np.where(np.less_equal(successes, 0), 1.0, np.where(successes > trials, 0.0, tail))
 
 
 def _quantile(

@@ -1,10 +1,11 @@
 """Colours, and small helpers that all figures share."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from handwriting.common.params.datasets import ImageFormat
@@ -29,18 +30,18 @@ def placeholder(text: str) -> Figure:
     return figure
 
 
-def draw_image(ax: Any, pixels: npt.NDArray[np.uint8], image: ImageFormat) -> None:
+def draw_image(ax: Axes, pixels: npt.NDArray[np.uint8], image: ImageFormat) -> None:
     """Draw one image, shape (height * width,), dark ink on white."""
     shape = (image.height, image.width)
     ax.imshow(pixels.reshape(shape), cmap=INK, vmin=0, vmax=image.pixel_max)
 
 
-def hide_ticks(ax: Any) -> None:
+def hide_ticks(ax: Axes) -> None:
     """Remove the ticks of both axes."""
     ax.set(xticks=[], yticks=[])
 
 
-def label_row(row: Any, digit: int) -> None:
+def label_row(row: Sequence[Axes], digit: int) -> None:
     """Write the digit to the left of a row of axes."""
     for ax in row:
         hide_ticks(ax)

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
 
 from handwriting.figures import style
 
@@ -69,7 +71,7 @@ def tuning_map(
     return figure
 
 
-def _frame(ax, cell: tuple[int, int], colour: str, line: str, label: str) -> Patch:  # type: ignore[no-untyped-def]
+def _frame(ax: Axes, cell: tuple[int, int], colour: str, line: str, label: str) -> Rectangle:
     """Draw a frame around a cell and return it for the legend."""
     row, column = cell
     frame = Rectangle(
@@ -81,6 +83,8 @@ def _frame(ax, cell: tuple[int, int], colour: str, line: str, label: str) -> Pat
         linewidth=2.5,
         linestyle=line,
         label=label,
+        # The frame of a dark cell would not be visible without a white outline.
+        path_effects=[withStroke(linewidth=4, foreground="white")],
     )
     ax.add_patch(frame)
     return frame

@@ -1,17 +1,17 @@
-"""How the trained models behave when an image changes in a way that must, or must not, matter."""
+"""Trained models under changes of an image that must, or must not, change the prediction."""
 
 import numpy as np
 import pytest
 from sklearn.pipeline import Pipeline
 
-from handwriting import images, persistence
-from handwriting.images import Digits
-from tests.conftest import Repository
-from tests.pipeline.test_full import PAIRS
+from handwriting.common import images
+from handwriting.common.images import LabelledImages
+from handwriting.models import persistence
+from tests.helpers import PAIRS, Repository
 
 SOME = np.arange(0, 10_000, 10)
 
-# A hand-made seven and one, on the grids of the two collections: pictures that nobody scanned.
+# A drawn seven in the two image sizes.
 SEVEN = {
     "digits": [
         "..####..",
@@ -38,19 +38,21 @@ SEVEN = {
 
 
 @pytest.fixture(params=PAIRS, ids="-".join)
-def trained(request: pytest.FixtureRequest, full: Repository) -> tuple[str, str, Pipeline, Digits]:
+def trained(
+    request: pytest.FixtureRequest, full: Repository
+) -> tuple[str, str, Pipeline, LabelledImages]:
     dataset, model = request.param
-    test = images.load(full.root / "data/split" / dataset / "test.npz")
+    test = images.load(full.root / "data/split" / dataset / "test")
     some = test.take(SOME[len(test) > SOME]) if dataset == "mnist" else test
     return dataset, model, persistence.load(full.root / "models" / dataset / f"{model}.skops"), some
 
 
-def pictures(dataset: str, test: Digits) -> np.ndarray:
+def pictures(dataset: str, test: LabelledImages) -> np.ndarray:
     side = {"digits": 8, "mnist": 28}[dataset]
     return test.pixels.reshape(-1, side, side)
 
 
-def agreement(model: Pipeline, test: Digits, changed: np.ndarray) -> float:
+def agreement(model: Pipeline, test: LabelledImages, changed: np.ndarray) -> float:
     before = model.predict(test.pixels)
     return float(np.mean(before == model.predict(changed.reshape(test.pixels.shape))))
 

@@ -169,9 +169,11 @@ def read_keys(run: Callable[..., None], words: tuple[str, ...], monkeypatch: Any
     monkeypatch.setattr(read_params, "load", lambda: Recorder(real(), "", keys))
     run(*words)
     for dataset, model in PAIRS:
-        # The kind defines the type of the hyperparameters.
-        if any(_is_under(key, f"datasets.{dataset}.models.{model}") for key in keys):
+        # The kind defines the type of the hyperparameters; the file has it under `models`.
+        block = f"datasets.{dataset}.models.{model}"
+        if any(_is_under(key, block) for key in keys):
             keys.add(f"models.{model}.kind")
+        keys.discard(f"{block}.kind")
     return keys - {""}
 
 

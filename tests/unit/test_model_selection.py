@@ -10,15 +10,14 @@ from sklearn.tree import DecisionTreeClassifier
 from handwriting import model_selection
 from handwriting.common.errors import InputError
 from handwriting.common.images import LabelledImages
-from handwriting.common.params.datasets import ImageFormat
 from handwriting.common.params.models import (
     DecisionTree,
     Hyperparameters,
     SupportVectorClassifier,
 )
 from handwriting.models import pipeline
+from tests.helpers import DIGITS_FORMAT
 
-IMAGE = ImageFormat(height=8, width=8, pixel_max=16)
 GRID = {"max_depth": [2, 8], "min_samples_leaf": [1, 2, 30]}
 HYPERPARAMETERS: list[Hyperparameters] = [
     DecisionTree(kind="tree", features="raw"),
@@ -49,7 +48,7 @@ def labelled(labels: list[int], writers: list[int] | None = None) -> LabelledIma
 
 
 def tree() -> Pipeline:
-    return pipeline.build(DecisionTree(kind="tree", features="raw"), IMAGE)
+    return pipeline.build(DecisionTree(kind="tree", features="raw"), DIGITS_FORMAT)
 
 
 def test_folds_are_consecutive_rows_if_no_writer_is_known(some_digits: LabelledImages) -> None:
@@ -147,7 +146,7 @@ def test_learning_curve_is_that_of_scikit_learn(
     hyperparameters: Hyperparameters, with_writers: LabelledImages
 ) -> None:
     folds = model_selection.make_folds(with_writers, 3)
-    model = pipeline.build(hyperparameters, IMAGE)
+    model = pipeline.build(hyperparameters, DIGITS_FORMAT)
     points = model_selection.learning_curve(model, [30, 60, 120], with_writers, folds, 5)
     _, _, scores = reference_curve(
         model,
@@ -169,9 +168,10 @@ def test_learning_curve_with_a_size_that_shows_one_digit_raises_input_error(
     hyperparameters: Hyperparameters, some_digits: LabelledImages
 ) -> None:
     folds = model_selection.make_folds(some_digits, 4)
-    model = pipeline.build(hyperparameters, IMAGE)
+    model = pipeline.build(hyperparameters, DIGITS_FORMAT)
     with pytest.raises(InputError) as caught:
         model_selection.learning_curve(model, [1, 100], some_digits, folds, 0)
     assert str(caught.value) == (
-        "sizes: [1, 100]; 1 training images of a fold show only one digit: use larger sizes"
+        "sizes: [1, 100]; with size 1, the training images of a fold show only one digit: use "
+        "larger sizes"
     )

@@ -3,8 +3,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -57,6 +58,26 @@ def test_read_returns_what_was_written(
     else:
         assert images.writers is None
     assert (images.pixels.dtype, images.labels.dtype, images.rows.dtype) == ("u1", "u1", "i4")
+
+
+@pytest.mark.parametrize("with_writers", [True, False])
+@pytest.mark.parametrize("n", [1, 9000])
+def test_write_gives_the_bytes_that_pandas_writes(
+    tmp_path: Path, n: int, with_writers: bool
+) -> None:
+    random = np.random.default_rng(0)
+    pixels = random.integers(0, 256, (n, 5), dtype=np.uint8)
+    labels = random.integers(0, 10, n, dtype=np.uint8)
+    writers = random.integers(0, 2**31, n, dtype=np.int32)
+    rows = np.arange(n, dtype=np.int32)
+    path = tmp_path / "digits.csv"
+    table.write(LabelledImages(pixels, labels, rows, writers if with_writers else None), path)
+    frame = pd.DataFrame({"label": labels})
+    if with_writers:
+        frame["writer"] = writers
+    for position in range(5):
+        frame[f"pixel{position}"] = pixels[:, position]
+    assert path.read_bytes() == frame.to_csv(index=False, lineterminator="\n").encode()
 
 
 @pytest.mark.parametrize(
@@ -131,9 +152,14 @@ def test_leading_zeros_do_not_matter(tmp_path: Path, n_zeros: int) -> None:
 
 
 @given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=8))
+@example("TRUE")
+@example("5.0")
+@example("\0")
+@example('"')
 def test_any_value_is_read_as_its_integer_or_is_reported(
     tmp_path_factory: pytest.TempPathFactory, value: str
 ) -> None:
+    """Like pandas, which reads the table, it accepts 5.0 for 5 and a column of TRUE for 1."""
     path = tmp_path_factory.mktemp("table") / "digits.csv"
     path.write_text(f"label,pixel0,pixel1\n3,1,{value}\n", encoding="utf-8", newline="")
     try:
@@ -142,7 +168,9 @@ def test_any_value_is_read_as_its_integer_or_is_reported(
         assert "\n" not in str(error)  # noqa: PT017
         assert len(str(error)) < 300  # noqa: PT017
     else:
-        assert found.pixels[0].tolist() == [1, int(float(value.strip().strip('"')))]
+        text = value.strip().strip('"')
+        expected = {"true": 1, "false": 0}.get(text.lower())
+        assert found.pixels[0].tolist() == [1, int(float(text)) if expected is None else expected]
 
 
 @pytest.mark.parametrize("value", ["inf", "-inf", "nan", "1e400"])

@@ -9,52 +9,20 @@ import numpy as np
 import pytest
 import skops.io
 from sklearn.dummy import DummyClassifier
-from sklearn.pipeline import Pipeline
 
 from handwriting.common.errors import InputError
 from handwriting.common.images import LabelledImages
-from handwriting.common.params.datasets import ImageFormat
-from handwriting.common.params.models import (
-    DecisionTree,
-    Hyperparameters,
-    RandomForest,
-    SupportVectorClassifier,
-)
 from handwriting.models import persistence, pipeline
-from tests.helpers import PROJECT
+from tests.helpers import HYPERPARAMETERS, PROJECT, fit_digits
 
-IMAGE = ImageFormat(height=8, width=8, pixel_max=16)
-HYPERPARAMETERS: dict[str, Hyperparameters] = {
-    "svc": SupportVectorClassifier(kind="svc", features="unit", C=2, gamma=0.3),
-    "tree": DecisionTree(
-        kind="tree", features="raw", criterion="entropy", max_depth=7, random_state=3
-    ),
-    "forest": RandomForest(
-        kind="forest", features="raw", n_estimators=7, min_samples_leaf=3, random_state=3
-    ),
-}
-
-# The same training as in `fitted`, in a process of its own.
 TRAIN = """
 import sys
 from pathlib import Path
-import numpy as np
-from pydantic import TypeAdapter
-from handwriting.common.params.datasets import ImageFormat
-from handwriting.common.params.models import Hyperparameters
 from handwriting.data import datasets
-from handwriting.models import persistence, pipeline
-hyperparameters = TypeAdapter(Hyperparameters).validate_json(sys.argv[1])
-model = pipeline.build(hyperparameters, ImageFormat(height=8, width=8, pixel_max=16))
-pipeline.fit(model, datasets.load_digits().take(np.arange(900)))
-persistence.save(model, Path(sys.argv[2]))
+from handwriting.models import persistence
+from tests.helpers import fit_digits
+persistence.save(fit_digits(sys.argv[1], datasets.load_digits()), Path(sys.argv[2]))
 """
-
-
-def fitted(kind: str, digits: LabelledImages) -> Pipeline:
-    """Fit a kind of model on 900 digits."""
-    model = pipeline.build(HYPERPARAMETERS[kind], IMAGE)
-    return pipeline.fit(model, digits.take(np.arange(900)))
 
 
 @pytest.fixture
@@ -64,7 +32,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("kind", HYPERPARAMETERS)
 def test_a_loaded_model_predicts_the_same(kind: str, digits: LabelledImages, path: Path) -> None:
-    model = fitted(kind, digits)
+    model = fit_digits(kind, digits)
     persistence.save(model, path)
     loaded = persistence.load(path)
     np.testing.assert_array_equal(loaded.predict(digits.pixels), model.predict(digits.pixels))
@@ -78,14 +46,9 @@ def test_the_same_training_gives_the_same_bytes_in_another_process(
     kind: str, digits: LabelledImages, tmp_path: Path
 ) -> None:
     here, there = tmp_path / "here.skops", tmp_path / "there.skops"
-    persistence.save(fitted(kind, digits), here)
-    hyperparameters = HYPERPARAMETERS[kind].model_dump_json()
-    subprocess.run(
-        [sys.executable, "-c", TRAIN, hyperparameters, str(there)],
-        cwd=PROJECT,
-        check=True,
-        env={"PYTHONHASHSEED": "7"},
-    )
+    persistence.save(fit_digits(kind, digits), here)
+    command = [sys.executable, "-c", TRAIN, kind, str(there)]
+    subprocess.run(command, cwd=PROJECT, check=True, env={"PYTHONHASHSEED": "7"})
     assert here.read_bytes() == there.read_bytes()
 
 
@@ -106,7 +69,7 @@ def test_the_unused_bytes_of_a_structured_array_are_zero() -> None:
 def test_an_archive_has_no_timestamps_and_no_memory_addresses(
     digits: LabelledImages, path: Path
 ) -> None:
-    persistence.save(fitted("forest", digits), path)
+    persistence.save(fit_digits("forest", digits), path)
     with zipfile.ZipFile(path) as archive:
         entries = archive.infolist()
     assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
@@ -127,7 +90,7 @@ def test_file_that_is_not_an_archive_raises_input_error(content: bytes, path: Pa
 
 
 def test_truncated_file_raises_input_error(digits: LabelledImages, path: Path) -> None:
-    persistence.save(fitted("tree", digits), path)
+    persistence.save(fit_digits("tree", digits), path)
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputError, match="not a model file"):
@@ -157,7 +120,7 @@ def test_code_in_the_file_is_not_executed(path: Path) -> None:
 def test_a_node_that_points_outside_its_tree_raises_input_error(
     kind: str, digits: LabelledImages, path: Path
 ) -> None:
-    persistence.save(fitted(kind, digits), path)
+    persistence.save(fit_digits(kind, digits), path)
     forge_root(path, "left_child", 10**6)
     with pytest.raises(InputError, match="a tree in it has nodes that point outside the tree"):
         persistence.load(path)
@@ -167,7 +130,7 @@ def test_a_node_that_points_outside_its_tree_raises_input_error(
 def test_a_node_with_a_wrong_child_or_feature_raises_input_error(
     field: str, value: int, digits: LabelledImages, path: Path
 ) -> None:
-    persistence.save(fitted("tree", digits), path)
+    persistence.save(fit_digits("tree", digits), path)
     forge_root(path, field, value)
     with pytest.raises(InputError, match="a tree in it has nodes that point outside the tree"):
         persistence.load(path)

@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import Binarizer
+from sklearn.tree import DecisionTreeClassifier
+
+from handwriting.common.images import LabelledImages
+from handwriting.evaluation import inspection
+from handwriting.models.features import UnitPixels
+from handwriting.svm.svc import SVC
+
+
+@pytest.fixture(scope="module")
+def some_digits(digits: LabelledImages) -> LabelledImages:
+    return digits.take(np.arange(300))
+
+
+def forest(features: object) -> Pipeline:
+    classifier = RandomForestClassifier(n_estimators=5, random_state=0)
+    return Pipeline([("features", features), ("classifier", classifier)])
+
+
+def test_support_weights_are_sums_of_absolute_dual_coefficients(
+    some_digits: LabelledImages,
+) -> None:
+    model = make_pipeline(SVC(gamma=0.001)).fit(some_digits.pixels, some_digits.labels)
+    positions, labels, weights = inspection.support_weights(model)
+    assert sorted(positions) == sorted(model[-1].support_)
+    assert labels.tolist() == some_digits.labels[positions].tolist()
+    assert labels.tolist() == sorted(labels)
+    sums = np.zeros(len(some_digits))
+    sums[model[-1].support_] = np.abs(model[-1].dual_coef_).sum(axis=0)
+    np.testing.assert_allclose(weights, sums[positions])
+    for digit in range(10):
+        decreasing = np.sort(sums[some_digits.labels == digit])[::-1]
+        of_digit = weights[labels == digit]
+        np.testing.assert_allclose(of_digit, decreasing[: len(of_digit)])
+        assert not decreasing[len(of_digit) :].any()
+
+
+def test_equal_support_weights_are_in_table_order(some_digits: LabelledImages) -> None:
+    """A small C bounds most coefficients, so that most weights are equal."""
+    model = make_pipeline(SVC(gamma=0.1, C=1e-3)).fit(some_digits.pixels, some_digits.labels)
+    positions, labels, weights = inspection.support_weights(model)
+    is_tie = (np.diff(weights) == 0) & (np.diff(labels) == 0)
+    assert is_tie.sum() > 10
+    assert (np.diff(positions)[is_tie] > 0).all()
+
+
+def test_support_weights_of_two_classes(some_digits: LabelledImages) -> None:
+    two = some_digits.take(np.flatnonzero(some_digits.labels > 7))
+    model = make_pipeline(SVC(gamma=0.001)).fit(two.pixels, two.labels)
+    positions, labels, weights = inspection.support_weights(model)
+    assert set(labels) == {8, 9}
+    assert labels.tolist() == two.labels[positions].tolist()
+    assert weights[labels == 8].sum() == pytest.approx(weights[labels == 9].sum())
+
+
+def test_there_is_one_importance_per_pixel(some_digits: LabelledImages) -> None:
+    model = forest("passthrough").fit(some_digits.pixels, some_digits.labels)
+    importances = inspection.pixel_importances(model)
+    assert inspection.has_pixel_importances(model)
+    assert importances.shape == (64,)
+    assert importances.sum() == pytest.approx(1)
+    assert not importances[some_digits.pixels.max(axis=0) == 0].any()
+
+
+def test_a_pixel_that_decides_alone_has_all_importance() -> None:
+    X = np.array([[0, 3], [1, 3], [0, 3], [1, 3]])
+    classifier = DecisionTreeClassifier()
+    model = Pipeline([("features", "passthrough"), ("classifier", classifier)]).fit(X, X[:, 0])
+    assert inspection.pixel_importances(model).tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("features", ["passthrough", UnitPixels(16), Binarizer(threshold=0)])
+def test_features_of_one_pixel_each_have_pixel_importances(
+    features: object, some_digits: LabelledImages
+) -> None:
+    model = forest(features).fit(some_digits.pixels, some_digits.labels)
+    assert inspection.has_pixel_importances(model)
+    assert not inspection.has_support_vectors(model)
+
+
+def test_features_that_mix_pixels_have_no_pixel_importances(some_digits: LabelledImages) -> None:
+    model = forest(PCA()).fit(some_digits.pixels, some_digits.labels)
+    assert not inspection.has_pixel_importances(model)
+
+
+def test_a_support_vector_classifier_has_no_pixel_importances(some_digits: LabelledImages) -> None:
+    model = Pipeline([("features", "passthrough"), ("classifier", SVC(gamma=0.001))])
+    model.fit(some_digits.pixels, some_digits.labels)
+    assert inspection.has_support_vectors(model)
+    assert not inspection.has_pixel_importances(model)
