@@ -91,7 +91,8 @@ def _as_read(value: object) -> object:
 def _value(text: str) -> float | str | None:
     if not text:
         return None
-    for number in (int, float):
+    # Words such as "inf" and "nan" are names here, although float() accepts them.
+    for number in (int, float) if text[0] in "+-.0123456789" else ():
         try:
             return number(text)
         except ValueError:

@@ -132,3 +132,10 @@ def test_has_values_recognises_none_and_booleans() -> None:
     assert tables.has_values({"bootstrap": "True"}, Settings())
     assert not tables.has_values({"bootstrap": "False"}, Settings())
     assert not tables.has_values({"bootstrap": 1}, Settings())
+
+
+def test_words_that_float_accepts_are_names(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("model,accuracy\nnan,0.5\ninf,-1e-3\n")
+    rows = tables.read_table(path, ("model", "accuracy"))
+    assert rows == [{"model": "nan", "accuracy": 0.5}, {"model": "inf", "accuracy": -0.001}]
