@@ -54,7 +54,7 @@ def _metrics(actual: Labels, predicted: Labels, confidence: float) -> dict[str, 
         "mistakes": int(np.sum(actual != predicted)),
         "n_images": len(actual),
         "macro_f1": scores.macro_f1(actual, predicted),
-        "majority_baseline": scores.majority_baseline(actual),
+        "baseline": scores.majority_baseline(actual),
     }
 
 
