@@ -53,7 +53,9 @@ class Clone:
             check=True,
             stdout=subprocess.DEVNULL,
         )
-        return time.perf_counter() - start
+        seconds = time.perf_counter() - start
+        print(f"{seconds:7.2f} s  {' '.join(command)}", file=sys.stderr)
+        return seconds
 
     def edit_params(self, old: str, new: str) -> None:
         """Replace the first occurrence of a text in params.yaml."""
@@ -73,7 +75,10 @@ def main() -> None:
     parser.add_argument("revisions", nargs="+", help="git revisions, the oldest first")
     revisions = parser.parse_args().revisions
     names = [_short_name(revision) for revision in revisions]
-    results = [measure(revision) for revision in revisions]
+    results = []
+    for revision in revisions:
+        print(revision, file=sys.stderr)
+        results.append(measure(revision))
     REPORT.write_text(render_report(names, results), encoding="utf-8", newline="\n")
     print(REPORT.read_text(encoding="utf-8"))
 
