@@ -107,7 +107,7 @@ def grid_search(
         {f"classifier__{name}": [value] for name, value in values.items()}
         for values in combinations
     ]
-    with parallel_config("threading", n_jobs=_n_jobs(model)):
+    with _parallel_fits(model):
         search = GridSearchCV(
             model, candidates, scoring="accuracy", cv=folds, refit=False, error_score="raise"
         ).fit(train.pixels, train.labels)
@@ -164,7 +164,7 @@ def learning_curve(
             f"sizes: {list(sizes)}; with size {usable[0]}, the training images of a fold show only "
             "one digit: use larger sizes"
         )
-    with parallel_config("threading", n_jobs=_n_jobs(model)):
+    with _parallel_fits(model):
         _, _, scores = cross_validated_curve(
             model,
             train.pixels,
@@ -184,6 +184,13 @@ def _shows_one_digit(train: LabelledImages, index: npt.NDArray[np.intp]) -> bool
     return len(np.unique(train.labels[index])) < 2
 
 
-def _n_jobs(model: Pipeline) -> int:
-    """Return how many fits run at once: one if a single fit uses all cores, else one per core."""
-    return 1 if isinstance(model[-1], SVC) else -1
+def _parallel_fits(model: Pipeline) -> parallel_config:
+    """Return how joblib runs many fits of a model, as a context manager."""
+    classifier = model[-1]
+    if isinstance(classifier, SVC):
+        return parallel_config("loky", n_jobs=1)  # a single fit uses all cores
+    if hasattr(classifier, "n_jobs"):
+        # The trees of a forest are so small here that half of a fit is Python code, which threads
+        # would execute one at a time.
+        return parallel_config("loky", n_jobs=-1)
+    return parallel_config("threading", n_jobs=-1)  # threads start at once

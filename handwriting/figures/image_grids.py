@@ -10,21 +10,22 @@ from matplotlib.figure import Figure
 from handwriting.common.images import LabelledImages
 from handwriting.common.params.datasets import ImageFormat
 from handwriting.figures import style
+from handwriting.figures.mosaic import Layout, Tile, mosaic
 
 _COLUMNS = 10
 
 
 def sample_sheet(images: LabelledImages, image: ImageFormat, samples_per_digit: int) -> Figure:
     """Draw the first images of each digit, one row per digit."""
-    figure = Figure(figsize=(0.5 * samples_per_digit + 0.4, 0.5 * 10 + 0.6), layout="constrained")
-    axes = figure.subplots(10, samples_per_digit, squeeze=False)
-    for digit, row in enumerate(axes):
-        positions = np.flatnonzero(images.labels == digit)[:samples_per_digit]
-        for position, ax in zip(positions, row, strict=False):
-            style.draw_image(ax, images.pixels[position], image)
-        style.label_row(row, digit)
-    figure.suptitle(f"The first {samples_per_digit} images of each digit", fontsize=12)
-    return figure
+    tiles = [
+        Tile(images.pixels[position], digit, column)
+        for digit in range(10)
+        for column, position in enumerate(
+            np.flatnonzero(images.labels == digit)[:samples_per_digit]
+        )
+    ]
+    title = f"The first {samples_per_digit} images of each digit"
+    return _digit_rows(tiles, image, samples_per_digit, title)
 
 
 def prediction_grid(
@@ -83,18 +84,12 @@ def support_vectors(
     title: str,
 ) -> Figure:
     """Draw support vectors with their weights, one row per digit, in the given order."""
-    figure = Figure(figsize=(0.62 * per_digit + 0.4, 0.76 * 10 + 0.7), layout="constrained")
-    axes = figure.subplots(10, per_digit, squeeze=False)
-    for digit, row in enumerate(axes):
-        positions = np.flatnonzero(vectors.labels == digit)
-        for position, ax in zip(positions, row, strict=False):
-            style.draw_image(ax, vectors.pixels[position], image)
-            ax.set_title(f"{weights[position]:.2g}", fontsize=8, pad=2)
-        for ax in row[len(positions) :]:
-            ax.set_frame_on(False)
-        style.label_row(row, digit)
-    figure.suptitle(title, fontsize=12)
-    return figure
+    tiles = [
+        Tile(vectors.pixels[position], digit, column, f"{weights[position]:.2g}")
+        for digit in range(10)
+        for column, position in enumerate(np.flatnonzero(vectors.labels == digit)[:per_digit])
+    ]
+    return _digit_rows(tiles, image, per_digit, title)
 
 
 def _wrong(predicted: int, actual: int) -> str:
@@ -105,14 +100,19 @@ def _grid(
     images: LabelledImages, captions: Sequence[tuple[str, str]], image: ImageFormat, title: str
 ) -> Figure:
     """Draw images in rows of ten with a caption and its colour above each."""
-    rows = max(1, math.ceil(len(images) / _COLUMNS))
-    figure = Figure(figsize=(0.98 * _COLUMNS, 1.28 * rows + 0.5), layout="constrained")
-    figure.suptitle(title, fontsize=12)
-    axes = figure.subplots(rows, _COLUMNS, squeeze=False).ravel()
-    for ax in axes:
-        style.hide_ticks(ax)
-        ax.set_frame_on(False)
-    for ax, pixels, (caption, colour) in zip(axes, images.pixels, captions, strict=False):
-        style.draw_image(ax, pixels, image)
-        ax.set_title(caption, fontsize=10, color=colour)
-    return figure
+    tiles = [
+        Tile(pixels, *divmod(position, _COLUMNS), caption, colour)
+        for position, (pixels, (caption, colour)) in enumerate(
+            zip(images.pixels, captions, strict=True)
+        )
+    ]
+    n_rows = max(1, math.ceil(len(tiles) / _COLUMNS))
+    layout = Layout(n_rows, _COLUMNS, side=0.72, gap=0.26, caption_size=9)
+    return mosaic(tiles, image, layout, title)
+
+
+def _digit_rows(tiles: list[Tile], image: ImageFormat, n_columns: int, title: str) -> Figure:
+    layout = Layout(
+        10, n_columns, side=0.52, gap=0.1, row_labels=[str(digit) for digit in range(10)]
+    )
+    return mosaic(tiles, image, layout, title)

@@ -8,6 +8,7 @@ from handwriting.common.images import LabelledImages
 from handwriting.common.params.datasets import ImageFormat
 from handwriting.figures import image_grids, style
 from handwriting.figures.confusion_matrix import confusion_matrix
+from handwriting.figures.mosaic import Layout, Tile, mosaic
 from handwriting.figures.pixel_importances import pixel_importances
 from handwriting.figures.tuning_map import Axis, tuning_map
 
@@ -32,9 +33,12 @@ def test_a_figure_saved_twice_is_the_same_bytes_without_metadata(
 
 def test_the_sample_sheet_shows_the_first_images_of_each_digit(digits: LabelledImages) -> None:
     figure = image_grids.sample_sheet(digits, IMAGE, 2)
-    shown = [ax.images[0].get_array() for ax in figure.axes]
-    first_three = digits.pixels[digits.labels == 3][0].reshape(8, 8)
-    np.testing.assert_array_equal(shown[6], first_three)
+    (ax,) = figure.axes
+    frames = ax.collections[0].get_paths()
+    left, top = (frames[6].vertices[0] + 0.5).astype(int)
+    shown = np.asarray(ax.images[0].get_array())[top : top + 8, left : left + 8]
+    np.testing.assert_array_equal(shown, digits.pixels[digits.labels == 3][0].reshape(8, 8))
+    assert [text.get_text() for text in ax.texts[-10:]] == [str(digit) for digit in range(10)]
 
 
 def test_the_confusion_matrix_shows_every_count_that_is_not_zero() -> None:
@@ -51,10 +55,26 @@ def test_the_confusion_matrix_shows_every_count_that_is_not_zero() -> None:
 
 def test_support_vectors_are_in_the_row_of_their_digit(digits: LabelledImages) -> None:
     some = digits.take(np.array([7, 17, 2]))  # two sevens and a two
-    figure = image_grids.support_vectors(some, np.array([3.0, 2.0, 1.0]), IMAGE, 2, "title")
-    rows = np.array([ax.get_title() for ax in figure.axes]).reshape(10, 2)
-    assert rows[7].tolist() == ["3", "2"]
-    assert rows[2].tolist() == ["1", ""]
+    figure = image_grids.support_vectors(some, np.array([3.5, 2.5, 1.5]), IMAGE, 2, "title")
+    height = {text.get_text(): text.get_position()[1] for text in figure.axes[0].texts}
+    above = {weight: height[weight] for weight in ("3.5", "2.5", "1.5")}
+    label = {digit: height[digit] for digit in ("7", "8", "9")}
+    assert above["3.5"] == above["2.5"] < label["7"]
+    assert above["1.5"] < above["3.5"]
+    assert label["8"] - label["7"] == label["9"] - label["8"] > label["7"] - above["3.5"]
+
+
+def test_a_mosaic_puts_tiles_of_any_shape_where_they_belong() -> None:
+    image = ImageFormat(height=2, width=3, pixel_max=9)
+    tiles = [Tile(np.arange(6, dtype=np.uint8), 1, 2), Tile(np.full(6, 9, dtype=np.uint8), 0, 0)]
+    figure = mosaic(tiles, image, Layout(2, 3, side=0.3, gap=0.1), "two\nlines")
+    canvas = np.asarray(figure.axes[0].images[0].get_array())
+    # One white pixel to the right of each image and above it.
+    assert canvas.shape == (2 * (2 + 1), 3 * (3 + 1))
+    expected = np.full((6, 12), np.nan)
+    expected[1:3, 0:3] = 9
+    expected[4:6, 8:11] = [[0, 1, 2], [3, 4, 5]]
+    np.testing.assert_array_equal(np.ma.filled(canvas, np.nan), expected)
 
 
 def test_the_importances_of_pixels_are_drawn_as_an_image() -> None:
