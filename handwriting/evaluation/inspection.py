@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.pipeline import Pipeline
 
-from handwriting.models.features import UnitPixels
+from handwriting.features.pixels import UnitPixels
 
 Float64Array = npt.NDArray[np.float64]
 

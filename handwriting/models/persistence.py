@@ -17,7 +17,10 @@ from handwriting.common.errors import InputError
 # What a model file may contain besides scikit-learn's estimators and NumPy's arrays. A file with
 # any other type is refused before an object is created.
 TRUSTED_TYPES = [
-    "handwriting.models.features.UnitPixels",
+    "handwriting.features.blocks.Blockwise",
+    "handwriting.features.deskew.Deskew",
+    "handwriting.features.gradients.OrientedGradients",
+    "handwriting.features.pixels.UnitPixels",
     "handwriting.svm.svc.SVC",
     "sklearn.tree._tree.Tree",
 ]

@@ -7,18 +7,23 @@ image cannot be prepared differently from the training images.
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 
 from handwriting.common.images import LabelledImages
 from handwriting.common.params.datasets import ImageFormat
 from handwriting.common.params.models import (
     NOT_FOR_ESTIMATOR,
     DecisionTree,
+    Features,
+    GradientFeatures,
     Hyperparameters,
     RandomForest,
     SupportVectorClassifier,
 )
-from handwriting.models.features import UnitPixels
+from handwriting.features.blocks import Blockwise
+from handwriting.features.deskew import Deskew
+from handwriting.features.gradients import OrientedGradients
+from handwriting.features.pixels import UnitPixels
 
 
 def build(hyperparameters: Hyperparameters, image: ImageFormat) -> Pipeline:
@@ -29,11 +34,11 @@ def build(hyperparameters: Hyperparameters, image: ImageFormat) -> Pipeline:
     hyperparameters : Hyperparameters
         Its type is the kind of classifier.
     image : ImageFormat
-        Its pixel range scales the features.
+        Size and pixel range of the images.
     """
     return Pipeline(
         [
-            ("features", _build_features(hyperparameters, image)),
+            ("features", _build_features(hyperparameters.features, image)),
             ("classifier", _build_classifier(hyperparameters)),
         ]
     )
@@ -80,8 +85,8 @@ def margins(model: Pipeline, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.fl
     return np.asarray(two_best[:, 1] - two_best[:, 0], dtype=np.float64)
 
 
-def _build_features(hyperparameters: Hyperparameters, image: ImageFormat) -> BaseEstimator | str:
-    match hyperparameters.features:
+def _build_features(features: Features, image: ImageFormat) -> BaseEstimator | str:
+    match features:
         case "raw":
             return "passthrough"
         case "unit":
@@ -90,6 +95,10 @@ def _build_features(hyperparameters: Hyperparameters, image: ImageFormat) -> Bas
             from sklearn.preprocessing import Binarizer
 
             return Binarizer(threshold=0)
+        case GradientFeatures():
+            deskew = Deskew(image.height, image.width, **features.deskew.model_dump())
+            gradients = OrientedGradients(deskew.size, **features.gradients.model_dump())
+            return Blockwise(make_pipeline(UnitPixels(image.pixel_max), deskew, gradients))
 
 
 def _build_classifier(hyperparameters: Hyperparameters) -> BaseEstimator:

@@ -50,17 +50,38 @@ def map_threads(function: Callable[[Item], Result], items: Sequence[Item]) -> li
     list
         Results in the order of `items`.
     """
-    if len(items) == 1 or getattr(_thread_state, "is_worker", False):
-        return [function(item) for item in items]
+    if len(items) == 1:
+        return [function(items[0])]
+    return map_blocks(function, items)
+
+
+def map_blocks(function: Callable[[Item], Result], blocks: Sequence[Item]) -> list[Result]:
+    """Apply a function to each block in parallel threads, with one BLAS thread each.
+
+    Unlike `map_threads`, a single block has only one BLAS thread, too: its result is the same as
+    among others.
+
+    Parameters
+    ----------
+    function : callable
+        Called with one block.
+    blocks : sequence
+        Arguments of the calls.
+
+    Returns
+    -------
+    list
+        Results in the order of `blocks`.
+    """
+    if getattr(_thread_state, "is_worker", False):
+        return [function(block) for block in blocks]
     with _blas_limit:
-        n_threads = blas_threads()
-        if n_threads == 1:
-            return [function(item) for item in items]
+        n_threads = min(blas_threads(), len(blocks))
         with (
             _blas().limit(limits=1),
-            ThreadPoolExecutor(n_threads, initializer=_mark_worker) as executor,
+            ThreadPoolExecutor(max(n_threads, 1), initializer=_mark_worker) as executor,
         ):
-            return list(executor.map(function, items))
+            return list(executor.map(function, blocks))
 
 
 def _mark_worker() -> None:

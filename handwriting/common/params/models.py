@@ -7,7 +7,38 @@ from pydantic import Field
 from handwriting.common.params.base import Fraction, PositiveInt, Seed, StrictModel
 
 Kind = Literal["svc", "tree", "forest"]
-FeatureName = Literal["raw", "unit", "binary"]
+PixelFeatures = Literal["raw", "unit", "binary"]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class DeskewParams(StrictModel):
+    """Parameters of `handwriting.features.deskew.Deskew`."""
+
+    size: Annotated[int, Field(ge=4, le=256)] = 28
+    margin: Annotated[float, Field(ge=0)] = 0.0
+    slant: Annotated[float, Field(ge=0, le=1)] = 1.0
+    scaling: Annotated[float, Field(ge=0, le=1)] = 0.5
+    spread: Fraction = 0.19
+
+
+class GradientParams(StrictModel):
+    """Parameters of `handwriting.features.gradients.OrientedGradients`."""
+
+    n_orientations: Annotated[int, Field(ge=3, le=64)] = 12
+    n_cells: Annotated[int, Field(ge=1, le=32)] = 8
+    step: Positive = 3.0
+    sigma: Positive = 2.0
+    regularization: Positive = 0.15
+
+
+class GradientFeatures(StrictModel):
+    """Oriented gradients of deskewed images."""
+
+    deskew: DeskewParams
+    gradients: GradientParams
+
+
+Features = PixelFeatures | GradientFeatures
 
 
 class Model(StrictModel):
@@ -20,21 +51,21 @@ class SupportVectorClassifier(StrictModel):
     """Hyperparameters of the support vector classifier."""
 
     kind: Literal["svc"]
-    features: FeatureName
-    C: Annotated[float, Field(gt=0)]
+    features: Features
+    C: Positive
     kernel: Literal["linear", "poly", "rbf", "sigmoid"] = "rbf"
-    gamma: Annotated[float, Field(gt=0)] | Literal["scale", "auto"] = "scale"
+    gamma: Positive | Literal["scale", "auto"] = "scale"
     degree: Annotated[int, Field(ge=1, le=10)] = 3
     coef0: float = 0.0
     class_weight: Literal["balanced"] | None = None
-    tol: Annotated[float, Field(gt=0)] = 1e-3
+    tol: Positive = 1e-3
 
 
 class DecisionTree(StrictModel):
     """Hyperparameters of the decision tree; `random_state` is 0 unless it is given."""
 
     kind: Literal["tree"]
-    features: FeatureName
+    features: Features
     criterion: Literal["gini", "entropy", "log_loss"] = "gini"
     max_depth: PositiveInt | None = None
     min_samples_leaf: PositiveInt = 1
@@ -48,7 +79,7 @@ class RandomForest(StrictModel):
     """Hyperparameters of the random forest; `random_state` is 0 unless it is given."""
 
     kind: Literal["forest"]
-    features: FeatureName
+    features: Features
     n_estimators: PositiveInt
     criterion: Literal["gini", "entropy", "log_loss"] = "gini"
     max_depth: PositiveInt | None = None

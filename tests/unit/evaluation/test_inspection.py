@@ -8,7 +8,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from handwriting.common.images import LabelledImages
 from handwriting.evaluation import inspection
-from handwriting.models.features import UnitPixels
+from handwriting.features.pixels import UnitPixels
 from handwriting.svm.svc import SVC
 
 

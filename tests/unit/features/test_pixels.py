@@ -1,7 +1,7 @@
 import numpy as np
 from sklearn.utils.estimator_checks import check_estimator
 
-from handwriting.models.features import UnitPixels
+from handwriting.features.pixels import UnitPixels
 
 
 def test_unit_pixels_passes_the_checks_of_scikit_learn() -> None:

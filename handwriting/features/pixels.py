@@ -1,4 +1,4 @@
-"""Features: transformers from raw pixels to the input of a classifier."""
+"""Pixels as features."""
 
 from typing import Any, Self
 
