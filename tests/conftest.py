@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
@@ -26,13 +27,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: ("full" in item.fixturenames, _ORDER.index(_folder(item))))
 
 
+# Each test changes a copy of the small pipeline, so that any process can run it.
+_INDEPENDENT = ("tests/pipeline/test_small.py", "tests/pipeline/test_run.py")
+
+
 class _PipelineScheduling(LoadScopeScheduling):
-    """Divides the tests among processes so that each of the two pipelines is built in only one."""
+    """Divides the tests among processes: by test where they take long, else by module.
+
+    The whole pipeline is built in only one process.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         if nodeid.startswith(_FULL):
             return "full"
-        return "small" if nodeid.startswith("tests/pipeline/") else nodeid.partition("::")[0]
+        return nodeid if nodeid.startswith(_INDEPENDENT) else nodeid.partition("::")[0]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _PipelineScheduling:
@@ -73,10 +81,21 @@ def digits() -> LabelledImages:
 @pytest.fixture(scope="session")
 def built_small(tmp_path_factory: pytest.TempPathFactory, mnist: LabelledImages) -> Repository:
     """The whole graph, built on the real digits and on 1,000 images of MNIST; not to be changed."""
-    root = tmp_path_factory.mktemp("small") / "project"
-    repository = clone(root)
+    own = tmp_path_factory.mktemp("small") / "project"
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return _build_small(own, mnist)
+    # The processes have neighbouring folders. The first one to come builds it, the others wait.
+    shared = tmp_path_factory.getbasetemp().parent / "small" / "project"
+    with FileLock(shared.parent.with_suffix(".lock")):
+        built = Repository(shared) if shared.is_dir() else _build_small(shared, mnist)
+    return copy(built, own)
+
+
+def _build_small(root: Path, mnist: LabelledImages) -> Repository:
+    """Build the small pipeline; after a failure nothing is left in its place."""
+    repository = clone(root.with_name("unfinished"))
     index = np.r_[0:800, 60_000:60_200]
-    table.write(mnist.take(index), root / "some_mnist.csv")
+    table.write(mnist.take(index), repository.root / "some_mnist.csv")
 
     def shrink(params: dict) -> None:
         mnist = params["datasets"]["mnist"]
@@ -85,16 +104,18 @@ def built_small(tmp_path_factory: pytest.TempPathFactory, mnist: LabelledImages)
         for dataset in params["datasets"].values():
             dataset["models"]["forest"]["n_estimators"] = 10
             dataset["grids"]["forest"]["n_estimators"] = [10]
-            dataset["grids"]["svc"] = {"C": [1, 10], "gamma": [0.001, 0.02]}
+            for model in ("svc", "svc_raw"):
+                dataset["grids"][model] = {"C": [1, 10], "gamma": [0.001, 0.02]}
         params["verdict"]["n_resamples"] = 200
 
     repository.edit_params(shrink)
     # The protocols about MNIST need 5,000 of its images; 20 seeds of a forest take long.
-    claims = (root / "claims.yaml").read_text().replace("n_rows: 5000", "n_rows: 500")
-    (root / "claims.yaml").write_text(claims.replace("n_seeds: 20", "n_seeds: 2"))
+    file = repository.root / "claims.yaml"
+    claims = file.read_text().replace("n_rows: 5000", "n_rows: 500")
+    file.write_text(claims.replace("n_seeds: 20", "n_seeds: 2"))
     repository.succeed("dvc", "repro", "--quiet")
     repository.commit()
-    return repository
+    return Repository(repository.root.rename(root))
 
 
 @pytest.fixture
