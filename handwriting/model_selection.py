@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from joblib import parallel_config
+from sklearn.base import ClassifierMixin
 from sklearn.model_selection import GridSearchCV, KFold, StratifiedGroupKFold
 from sklearn.model_selection import learning_curve as cross_validated_curve
 from sklearn.pipeline import Pipeline
@@ -94,23 +95,22 @@ def grid_search(
     Parameters
     ----------
     model : Pipeline
-        An unfitted model whose classifier takes the hyperparameters.
+        An unfitted model whose classifier takes the hyperparameters and whose features learn
+        nothing from the images.
     grid : mapping
         Values to try by hyperparameter name.
     train : LabelledImages
     folds : list
         From `make_folds`.
     """
-    # One grid per combination keeps the order of the names, which scikit-learn would sort.
     combinations = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
-    candidates = [
-        {f"classifier__{name}": [value] for name, value in values.items()}
-        for values in combinations
-    ]
-    with _parallel_fits(model):
+    # One grid per combination keeps the order of the names, which scikit-learn would sort.
+    candidates = [{name: [value] for name, value in values.items()} for values in combinations]
+    classifier = model[-1]
+    with _parallel_fits(classifier):
         search = GridSearchCV(
-            model, candidates, scoring="accuracy", cv=folds, refit=False, error_score="raise"
-        ).fit(train.pixels, train.labels)
+            classifier, candidates, scoring="accuracy", cv=folds, refit=False, error_score="raise"
+        ).fit(_compute_features(model, train), train.labels)
     means = search.cv_results_["mean_test_score"]
     # NumPy's standard deviation divides by n; an unbiased one divides by n - 1.
     errors = search.cv_results_["std_test_score"] / np.sqrt(len(folds) - 1)
@@ -135,7 +135,7 @@ def learning_curve(
     Parameters
     ----------
     model : Pipeline
-        An unfitted model.
+        An unfitted model whose features learn nothing from the images.
     sizes : sequence of int
         Numbers of training images, increasing. Sizes that a fold cannot fill are skipped.
     train : LabelledImages
@@ -164,10 +164,11 @@ def learning_curve(
             f"sizes: {list(sizes)}; with size {usable[0]}, the training images of a fold show only "
             "one digit: use larger sizes"
         )
-    with _parallel_fits(model):
+    classifier = model[-1]
+    with _parallel_fits(classifier):
         _, _, scores = cross_validated_curve(
-            model,
-            train.pixels,
+            classifier,
+            _compute_features(model, train),
             train.labels,
             train_sizes=np.array(usable),
             cv=shuffled,
@@ -184,9 +185,14 @@ def _shows_one_digit(train: LabelledImages, index: npt.NDArray[np.intp]) -> bool
     return len(np.unique(train.labels[index])) < 2
 
 
-def _parallel_fits(model: Pipeline) -> parallel_config:
-    """Return how joblib runs many fits of a model, as a context manager."""
-    classifier = model[-1]
+def _compute_features(model: Pipeline, train: LabelledImages) -> npt.NDArray[Any]:
+    """Compute the features once for all folds, since they learn nothing from the images."""
+    features: npt.NDArray[Any] = model[:-1].fit_transform(train.pixels)
+    return features
+
+
+def _parallel_fits(classifier: ClassifierMixin) -> parallel_config:
+    """Return how joblib runs many fits of a classifier, as a context manager."""
     if isinstance(classifier, SVC):
         return parallel_config("loky", n_jobs=1)  # a single fit uses all cores
     if hasattr(classifier, "n_jobs"):

@@ -1,5 +1,6 @@
 """draw@dataset-model: draw the results of the model as pictures."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,11 @@ from handwriting.common import images
 from handwriting.common.errors import InputError
 from handwriting.common.images import LabelledImages
 from handwriting.common.params.datasets import ImageFormat
-from handwriting.common.params.models import Hyperparameters
+from handwriting.common.params.models import GradientFeatures, Hyperparameters
 from handwriting.common.params.schema import Draw
 from handwriting.figures import image_grids, style
 from handwriting.figures.confusion_matrix import confusion_matrix
-from handwriting.figures.pixel_importances import pixel_importances
+from handwriting.figures.importance_map import importance_map
 from handwriting.figures.tuning_map import Axis, tuning_map
 from handwriting.tables import Row
 from stages.common import paths, read_params
@@ -37,7 +38,7 @@ def main(dataset: str, model: str) -> None:
         "confusion": _confusion(results, name),
         "predictions": _predictions(results, test, image, sizes, name),
         "mistakes": _mistakes(results, test, image, sizes, name),
-        "inspection": _inspection(results, train, image, sizes, name),
+        "inspection": _inspection(results, train, image, sizes, hyperparameters, name),
         "tuning": _tuning(paths.tuning(dataset, model), hyperparameters, name),
     }
     with atomic_write(paths.pictures(dataset, model)) as folder:
@@ -96,19 +97,29 @@ def _positions(rows: list[Row], test: LabelledImages, path: Path) -> npt.NDArray
 
 
 def _inspection(
-    results: Path, train: LabelledImages, image: ImageFormat, sizes: Draw, name: str
+    results: Path,
+    train: LabelledImages,
+    image: ImageFormat,
+    sizes: Draw,
+    hyperparameters: Hyperparameters,
+    name: str,
 ) -> Figure:
     vectors = tables.read_table(results / "support_vectors.csv", ("row", "digit", "weight"))
     if vectors:
         return _support_vectors(vectors, train, image, sizes, name)
-    importances = tables.read_table(results / "pixel_importances.csv", ("pixel", "importance"))
-    if not importances:
-        return style.placeholder(f"{name}: its features are not pixels, so they cannot be drawn")
-    values = np.array([row["importance"] for row in importances])
-    if len(values) != image.n_pixels:
-        raise InputError(f"{results}: importances of {len(values)} pixels; run `dvc repro`")
-    mean = np.asarray(train.pixels.mean(axis=0), dtype=np.float64)
-    return pixel_importances(values, mean, image, f"{name}: importance of pixels")
+    rows = tables.read_table(results / "importances.csv", ("part", "importance"))
+    if not rows:
+        return style.placeholder(f"{name}: its features have no place, so they cannot be drawn")
+    values = np.array([row["importance"] for row in rows])
+    part, shape = "pixel", (image.height, image.width)
+    if isinstance(hyperparameters.features, GradientFeatures):
+        n_cells = hyperparameters.features.gradients.n_cells
+        part, shape = "cell of the deskewed image", (n_cells, n_cells)
+    if len(values) != math.prod(shape):
+        raise InputError(f"{results}: importances of {len(values)} parts; run `dvc repro`")
+    mean = train.pixels.mean(axis=0).reshape(image.height, image.width)
+    title = f"{name}: what its questions are about"
+    return importance_map(values.reshape(shape), mean, image.pixel_max, part, title)
 
 
 def _support_vectors(

@@ -37,7 +37,7 @@ def main(dataset: str, model: str) -> None:
 
 
 def _check_image_size(classifier: Pipeline, test: LabelledImages, path: Path) -> None:
-    expected, found = classifier[-1].n_features_in_, test.pixels.shape[1]
+    expected, found = pipeline.n_pixels(classifier), test.pixels.shape[1]
     if expected != found:
         raise InputError(
             f"{path}: trained on images of {expected} pixels; the test images have {found}; "
@@ -102,11 +102,9 @@ def _write_inspection(classifier: Pipeline, folder: Path) -> None:
         vectors = list(zip(*(column.tolist() for column in columns), strict=True))
     write_csv(("row", "digit", "weight"), vectors, folder / "support_vectors.csv")
     importances: list[float] = []
-    if inspection.has_pixel_importances(classifier):
-        importances = inspection.pixel_importances(classifier).tolist()
-    write_csv(
-        ("pixel", "importance"), list(enumerate(importances)), folder / "pixel_importances.csv"
-    )
+    if inspection.has_importances(classifier):
+        importances = inspection.importances(classifier).tolist()
+    write_csv(("part", "importance"), list(enumerate(importances)), folder / "importances.csv")
 
 
 if __name__ == "__main__":

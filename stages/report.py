@@ -61,7 +61,6 @@ def _dataset(params: Params, name: str) -> Row:
         "name": name,
         "source": section.source.kind,
         "split": section.split.method,
-        "n_folds": section.tune.n_folds,
         "pixel_max": section.image.pixel_max,
         "facts": tables.read_json(paths.facts(name)),
         "samples": _picture(paths.samples(name)),
@@ -91,9 +90,20 @@ def _model(params: Params, name: str) -> Row:
     values: dict[str, Row] = {}
     for dataset in params.datasets:
         used = params.hyperparameters(name, dataset)
-        for key, value in used.model_dump(exclude={"kind"}, exclude_unset=True).items():
+        chosen = used.model_dump(exclude={"kind"}, exclude_unset=True)
+        for key, value in _flat(chosen).items():
             values.setdefault(key, {})[dataset] = value
     return {"name": name, "kind": params.models[name].kind, "hyperparameters": values}
+
+
+def _flat(values: Row, prefix: str = "") -> Row:
+    """Return nested values by their dotted names, as `dvc exp run -S` takes them."""
+    flat: Row = {}
+    for key, value in values.items():
+        flat.update(
+            _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+        )
+    return flat
 
 
 def _confusions(cells: list[Row]) -> list[Row]:

@@ -18,6 +18,9 @@ from handwriting.common.images import LabelledImages
 from handwriting.common.params.datasets import ImageFormat
 from handwriting.common.params.models import (
     DecisionTree,
+    DeskewParams,
+    GradientFeatures,
+    GradientParams,
     Hyperparameters,
     RandomForest,
     SupportVectorClassifier,
@@ -143,9 +146,14 @@ def copy(repository: Repository, root: Path) -> Repository:
 
 DIGITS_FORMAT = ImageFormat(height=8, width=8, pixel_max=16)
 
-# One small model of each kind, without default values.
+# Small models of each kind, without default values.
+GRADIENTS = GradientFeatures(
+    deskew=DeskewParams(size=20, margin=1, slant=0.5, scaling=0.2, spread=0.2),
+    gradients=GradientParams(n_orientations=10, n_cells=5, step=3.5, sigma=2.2, regularization=0.1),
+)
 HYPERPARAMETERS: dict[str, Hyperparameters] = {
     "svc": SupportVectorClassifier(kind="svc", features="unit", C=2, gamma=0.3),
+    "svc with gradients": SupportVectorClassifier(kind="svc", features=GRADIENTS, C=2, gamma=0.03),
     "tree": DecisionTree(
         kind="tree", features="raw", criterion="entropy", max_depth=7, random_state=3
     ),
@@ -155,7 +163,7 @@ HYPERPARAMETERS: dict[str, Hyperparameters] = {
 }
 
 
-def fit_digits(kind: str, digits: LabelledImages) -> Pipeline:
-    """Fit the small model of a kind on the first 900 digits."""
-    model = pipeline.build(HYPERPARAMETERS[kind], DIGITS_FORMAT)
+def fit_digits(name: str, digits: LabelledImages) -> Pipeline:
+    """Fit one of the small models on the first 900 digits."""
+    model = pipeline.build(HYPERPARAMETERS[name], DIGITS_FORMAT)
     return pipeline.fit(model, digits.take(np.arange(900)))

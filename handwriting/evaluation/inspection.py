@@ -1,9 +1,11 @@
-"""Which pixels (trees) or training images (support vectors) a fitted model relies on."""
+"""Which parts of the image (trees) or training images (support vectors) a model relies on."""
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.pipeline import Pipeline
 
+from handwriting.features.blocks import Blockwise
+from handwriting.features.gradients import OrientedGradients
 from handwriting.features.pixels import UnitPixels
 
 Float64Array = npt.NDArray[np.float64]
@@ -14,23 +16,35 @@ def has_support_vectors(model: Pipeline) -> bool:
     return hasattr(model[-1], "support_")
 
 
-def has_pixel_importances(model: Pipeline) -> bool:
-    """Return whether the classifier has importances and each of its features is one pixel."""
+def has_importances(model: Pipeline) -> bool:
+    """Return whether the classifier has importances and its features are of parts of the image."""
     from sklearn.preprocessing import Binarizer
 
-    sees_pixels = isinstance(model["features"], str | UnitPixels | Binarizer)
-    return sees_pixels and hasattr(model[-1], "feature_importances_")
+    features = model["features"]
+    of_parts = isinstance(features, str | UnitPixels | Binarizer) or _has_cells(features)
+    return of_parts and hasattr(model[-1], "feature_importances_")
 
 
-def pixel_importances(model: Pipeline) -> Float64Array:
-    """Compute the impurity-based importance of each pixel.
+def importances(model: Pipeline) -> Float64Array:
+    """Compute the impurity-based importance of each part of the image.
 
     Returns
     -------
-    ndarray of shape (height * width,), float64
-        Sum 1, for a model that `has_pixel_importances`.
+    ndarray of shape (height * width,) or (n_cells * n_cells,), float64
+        Of each pixel, or of all directions of each cell of oriented gradients, for a model that
+        `has_importances`. Sum 1.
     """
-    return np.asarray(model[-1].feature_importances_, dtype=np.float64)
+    found = np.asarray(model[-1].feature_importances_, dtype=np.float64)
+    if _has_cells(model["features"]):
+        gradients = model["features"].transformer_[-1]
+        found = found.reshape(gradients.n_orientations, -1).sum(axis=0)
+    return found
+
+
+def _has_cells(features: object) -> bool:
+    return isinstance(features, Blockwise) and isinstance(
+        features.transformer_[-1], OrientedGradients
+    )
 
 
 def support_weights(

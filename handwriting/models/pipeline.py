@@ -57,6 +57,13 @@ def fit(model: Pipeline, train: LabelledImages) -> Pipeline:
     return model
 
 
+def n_pixels(model: Pipeline) -> int:
+    """Return the number of pixels of the images that a model was fitted to."""
+    # A first step that passes pixels through has no attributes.
+    sizes = (step.n_features_in_ for step in model if hasattr(step, "n_features_in_"))
+    return int(next(sizes))
+
+
 def margins(model: Pipeline, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     """Return a model's confidence: the score of its first choice minus that of its second.
 

@@ -62,7 +62,7 @@ def test_a_shift_of_one_pixel_keeps_most_labels(trained: tuple) -> None:
     if dataset == "digits":
         pytest.skip("one pixel is an eighth of these images")
     shifted = np.roll(pictures(dataset, test), 1, axis=2)
-    least = {"svc": 0.9, "forest": 0.75, "tree": 0.5}[model]
+    least = {"svc": 0.98, "svc_raw": 0.9, "forest": 0.95, "tree": 0.5}[model]
     assert agreement(classifier, test, shifted) >= least
 
 

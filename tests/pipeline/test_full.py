@@ -7,11 +7,21 @@ import numpy as np
 import pytest
 
 from handwriting.common import images
-from tests.helpers import DATASETS, PAIRS, PROJECT, Repository, read_csv
+from tests.helpers import DATASETS, MODELS, PAIRS, PARAMS, PROJECT, Repository, read_csv
 
 # Matrix products round differently on different kinds of processors; up to this number of images
 # near a decision boundary may then get another label. On one machine all digits are the same.
 BORDERLINE_IMAGES = 3
+# A tree of a forest asks another question if a feature that is rounded differently is a tie.
+BORDERLINE_VOTES = 12
+
+
+def allowed_difference(dataset: str, model: str) -> int:
+    """Return by how many mistakes a model may differ on another kind of processor."""
+    hyperparameters = PARAMS["datasets"][dataset]["models"][model]
+    if hyperparameters["features"] == "raw" and PARAMS["models"][model]["kind"] != "svc":
+        return 0  # trees compare whole numbers
+    return BORDERLINE_IMAGES if PARAMS["models"][model]["kind"] == "svc" else BORDERLINE_VOTES
 
 
 @pytest.mark.parametrize(("dataset", "model"), PAIRS)
@@ -21,7 +31,7 @@ def test_the_committed_metrics_are_reproduced(dataset: str, model: str, full: Re
     found = json.loads((full.root / name).read_text())
     assert found.keys() == committed.keys()
     assert found["n_images"] == committed["n_images"]
-    allowed = BORDERLINE_IMAGES if model == "svc" else 0
+    allowed = allowed_difference(dataset, model)
     assert abs(found["mistakes"] - committed["mistakes"]) <= allowed
     assert found["accuracy"] == pytest.approx(
         committed["accuracy"], abs=1e-9 + allowed / committed["n_images"]
@@ -53,9 +63,11 @@ def test_the_facts_are_the_published_ones(
 @pytest.mark.parametrize(
     ("dataset", "model", "lowest"),
     [
-        ("digits", "svc", 0.968),
-        ("mnist", "svc", 0.985),
-        ("mnist", "forest", 0.970),
+        ("digits", "svc", 0.988),
+        ("digits", "svc_raw", 0.968),
+        ("mnist", "svc", 0.995),
+        ("mnist", "svc_raw", 0.985),
+        ("mnist", "forest", 0.989),
         ("mnist", "tree", 0.875),
     ],
 )
@@ -85,7 +97,7 @@ def test_everything_is_up_to_date_and_nothing_runs_again(full: Repository) -> No
 
 def test_git_shows_no_change_except_where_processors_round_differently(full: Repository) -> None:
     changed = {line[3:] for line in full.succeed("git", "status", "--short").splitlines()}
-    allowed = re.compile(r"dvc\.lock|metrics/.*/svc\.json|plots/.*\.csv")
+    allowed = re.compile(r"dvc\.lock|metrics/.*/(svc|svc_raw|forest)\.json|plots/.*\.csv")
     assert all(allowed.fullmatch(name) for name in changed), changed
 
 
@@ -93,13 +105,14 @@ def test_git_shows_no_change_except_where_processors_round_differently(full: Rep
 @pytest.mark.parametrize(
     "table", ["accuracy", "confusion", "per_digit", "learning_curve", "tuning"]
 )
-def test_the_committed_tables_of_trees_and_forests_are_reproduced(
+def test_the_committed_tables_of_trees_on_raw_pixels_are_reproduced(
     dataset: str, table: str, full: Repository
 ) -> None:
-    """Trees compare whole numbers, so they are the same on every processor."""
+    """These trees compare whole numbers, so they are the same on every processor."""
     committed = read_csv(PROJECT / f"plots/{dataset}/{table}.csv")
     found = read_csv(full.root / f"plots/{dataset}/{table}.csv")
-    kinds = ("tree", "forest")
-    assert [row for row in found if row["model"] in kinds] == [
-        row for row in committed if row["model"] in kinds
+    exact = [model for model in MODELS if allowed_difference(dataset, model) == 0]
+    assert exact
+    assert [row for row in found if row["model"] in exact] == [
+        row for row in committed if row["model"] in exact
     ]

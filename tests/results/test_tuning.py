@@ -81,12 +81,13 @@ def test_the_candidate_in_use_is_marked_if_it_is_in_the_grid(dataset: str, model
     assert marked or model == "tree"
 
 
+@pytest.mark.parametrize("model", ["svc", "svc_raw"])
 @pytest.mark.parametrize("dataset", DATASETS)
-def test_the_grid_of_the_svc_extends_beyond_the_best_values(dataset: str) -> None:
+def test_the_grid_of_the_svc_extends_beyond_the_best_values(dataset: str, model: str) -> None:
     """Too small a C and too small or too large a gamma cost accuracy; a large C gains nothing."""
-    rows = candidates(dataset, "svc")
+    rows = candidates(dataset, model)
     best = max(rows, key=lambda row: float(row["accuracy"]))
-    _, grid = SETTINGS.grid("svc", dataset)
+    _, grid = SETTINGS.grid(model, dataset)
     for name, tried in grid.items():
         assert min(tried) < values(best)[name] < max(tried)
 

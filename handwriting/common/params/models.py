@@ -1,8 +1,8 @@
 """Kinds of models and their hyperparameters, under scikit-learn's names."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from handwriting.common.params.base import Fraction, PositiveInt, Seed, StrictModel
 
@@ -38,7 +38,15 @@ class GradientFeatures(StrictModel):
     gradients: GradientParams
 
 
-Features = PixelFeatures | GradientFeatures
+def _form(features: Any) -> str:
+    return "name" if isinstance(features, str) else "parameters"
+
+
+# Without the discriminator, a fault in one form would also be reported as a fault in the other.
+Features = Annotated[
+    Annotated[PixelFeatures, Tag("name")] | Annotated[GradientFeatures, Tag("parameters")],
+    Discriminator(_form),
+]
 
 
 class Model(StrictModel):

@@ -11,7 +11,13 @@ from dvc.utils.hydra import apply_overrides
 from handwriting.common.errors import InputError
 from handwriting.common.params import schema
 from handwriting.common.params.messages import shorten
-from handwriting.common.params.models import RandomForest, SupportVectorClassifier
+from handwriting.common.params.models import (
+    DeskewParams,
+    GradientFeatures,
+    GradientParams,
+    RandomForest,
+    SupportVectorClassifier,
+)
 from tests.helpers import PARAMS, PROJECT
 
 GONE = object()
@@ -43,7 +49,7 @@ def fault(content: Any) -> str:
 def test_the_file_of_the_project_is_valid() -> None:
     params = schema.parse(PARAMS, "params.yaml")
     assert set(params.datasets) == {"digits", "mnist"}
-    assert list(params.models) == ["svc", "tree", "forest"]
+    assert list(params.models) == ["svc", "svc_raw", "tree", "forest"]
 
 
 @pytest.mark.parametrize(
@@ -83,7 +89,7 @@ def test_the_file_of_the_project_is_valid() -> None:
         ("models.Svc", {"kind": "svc"}, "models.Svc: 'Svc'; must match"),
         (f"{MNIST_MODELS}.svc", GONE, "models.svc: missing; every dataset needs an entry for ea"),
         (f"{MNIST_MODELS}.svc", None, "models.svc: None; must be a mapping of keys to values"),
-        (f"{MNIST_MODELS}.knn", {"features": "raw"}, "models.knn: unknown key; allowed: svc, tree"),
+        (f"{MNIST_MODELS}.knn", {"features": "raw"}, "models.knn: unknown key; allowed: svc, s"),
         (f"{MNIST_MODELS}.svc.kind", "tree", "models.svc.kind: not allowed here; the kind is set"),
         (f"{MNIST_MODELS}.svc.kind", "svc", "models.svc.kind: not allowed here; the kind is set"),
         (f"{MNIST_MODELS}.svc.C", GONE, "models.svc.C: missing"),
@@ -93,6 +99,11 @@ def test_the_file_of_the_project_is_valid() -> None:
         (f"{MNIST_MODELS}.svc.C", float("inf"), "models.svc.C: inf; must be a finite number"),
         (f"{MNIST_MODELS}.svc.gamma", "big", "gamma: 'big'; must be a number, or must be 'scale'"),
         (f"{MNIST_MODELS}.svc.features", "hog", "'hog'; must be 'raw', 'unit' or 'binary'"),
+        (f"{MNIST_MODELS}.svc.features", None, "None; must be a mapping of keys to values"),
+        (f"{MNIST_MODELS}.svc.features.deskew.slant", 2, "deskew.slant: 2; must be less than or"),
+        (f"{MNIST_MODELS}.svc.features.deskew.slat", 1, "slat: unknown key; allowed: size, margi"),
+        (f"{MNIST_MODELS}.svc.features.gradients", GONE, "features.gradients: missing"),
+        (f"{MNIST_MODELS}.svc.features.gradients.n_cells", 0, "n_cells: 0; must be greater than"),
         (f"{MNIST_MODELS}.tree.criterion", "giny", "criterion: 'giny'; must be 'gini', 'entropy'"),
         (f"{MNIST_MODELS}.tree.n_estimators", 5, "n_estimators: unknown key; allowed: features, c"),
         (f"{MNIST_MODELS}.forest.n_estimators", 0, "n_estimators: 0; must be greater than or equ"),
@@ -146,7 +157,7 @@ def test_a_fault_is_one_line_with_key_value_and_what_is_allowed(
         (
             f"{GRIDS}.knn",
             {"C": [1], "gamma": [1]},
-            f"{GRIDS}.knn: unknown key; allowed: svc, tree, forest",
+            f"{GRIDS}.knn: unknown key; allowed: svc, svc_raw, tree, forest",
         ),
         (
             "datasets.digits.tune.n_folds",
@@ -177,7 +188,7 @@ def test_a_fault_is_one_line_with_key_value_and_what_is_allowed(
         (
             "datasets.digits.models.knn",
             {"kind": "knn"},
-            "datasets.digits.models.knn: unknown key; allowed: svc, tree, forest",
+            "datasets.digits.models.knn: unknown key; allowed: svc, svc_raw, tree, forest",
         ),
     ],
 )  # fmt: skip
@@ -217,18 +228,19 @@ def test_an_unknown_dataset_or_model_is_named_with_those_allowed() -> None:
     params = schema.parse(PARAMS, "params.yaml")
     with pytest.raises(InputError, match="dataset 'letters' is unknown; allowed: digits, mnist"):
         params.dataset("letters")
-    with pytest.raises(InputError, match="model 'knn' is unknown; allowed: svc, tree, forest"):
+    with pytest.raises(InputError, match="'knn' is unknown; allowed: svc, svc_raw, tree, forest"):
         params.hyperparameters("knn", "digits")
-    with pytest.raises(InputError, match="model 'knn' is unknown; allowed: svc, tree, forest"):
+    with pytest.raises(InputError, match="'knn' is unknown; allowed: svc, svc_raw, tree, forest"):
         params.grid("knn", "digits")
 
 
 def test_hyperparameters_have_the_type_of_the_model_and_its_defaults() -> None:
     params = schema.parse(PARAMS, "params.yaml")
-    used = params.hyperparameters("svc", "digits")
+    used = params.hyperparameters("svc_raw", "digits")
     assert used == SupportVectorClassifier(kind="svc", features="raw", C=10, gamma=0.001)
     forest = params.hyperparameters("forest", "mnist")
-    assert forest == RandomForest(kind="forest", features="raw", n_estimators=150)
+    expected = GradientFeatures(deskew=DeskewParams(), gradients=GradientParams())
+    assert forest == RandomForest(kind="forest", features=expected, n_estimators=150)
     assert forest.random_state == 0
 
 
@@ -243,15 +255,15 @@ def test_two_models_may_have_the_same_kind() -> None:
 
 
 def test_the_first_candidate_of_a_grid_has_the_features_in_use_and_the_first_values() -> None:
-    first, grid = schema.parse(PARAMS, "params.yaml").grid("svc", "mnist")
+    first, grid = schema.parse(PARAMS, "params.yaml").grid("svc_raw", "mnist")
     assert list(grid) == ["C", "gamma"]
     expected = {"features": "unit", "C": grid["C"][0], "gamma": grid["gamma"][0]}
     assert first == SupportVectorClassifier(kind="svc", **expected)
 
 
 def test_a_grid_may_have_one_hyperparameter() -> None:
-    content = changed(f"{GRIDS}.svc", {"C": [1, 10]})
-    first, grid = schema.parse(content, "params.yaml").grid("svc", "digits")
+    content = changed(f"{GRIDS}.svc_raw", {"C": [1, 10]})
+    first, grid = schema.parse(content, "params.yaml").grid("svc_raw", "digits")
     assert grid == {"C": [1, 10]}
     assert first == SupportVectorClassifier(kind="svc", features="raw", C=1)
 
@@ -301,7 +313,7 @@ def test_dvc_changes_one_value_of_a_grid(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     shutil.copy(PROJECT / "params.yaml", path)
     before = path.read_text(encoding="utf-8").splitlines()
-    apply_overrides(path, ["datasets.mnist.grids.svc.C=[0.01,0.5,5,60]"])
+    apply_overrides(path, ["datasets.mnist.grids.svc_raw.C=[0.01,0.5,5,60]"])
     after = path.read_text(encoding="utf-8").splitlines()
     differing = [pair for pair in zip(before, after, strict=True) if pair[0] != pair[1]]
     assert differing == [("        - 50", "        - 60")]

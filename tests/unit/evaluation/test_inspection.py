@@ -8,6 +8,9 @@ from sklearn.tree import DecisionTreeClassifier
 
 from handwriting.common.images import LabelledImages
 from handwriting.evaluation import inspection
+from handwriting.features.blocks import Blockwise
+from handwriting.features.deskew import Deskew
+from handwriting.features.gradients import OrientedGradients
 from handwriting.features.pixels import UnitPixels
 from handwriting.svm.svc import SVC
 
@@ -60,8 +63,8 @@ def test_support_weights_of_two_classes(some_digits: LabelledImages) -> None:
 
 def test_there_is_one_importance_per_pixel(some_digits: LabelledImages) -> None:
     model = forest("passthrough").fit(some_digits.pixels, some_digits.labels)
-    importances = inspection.pixel_importances(model)
-    assert inspection.has_pixel_importances(model)
+    importances = inspection.importances(model)
+    assert inspection.has_importances(model)
     assert importances.shape == (64,)
     assert importances.sum() == pytest.approx(1)
     assert not importances[some_digits.pixels.max(axis=0) == 0].any()
@@ -71,25 +74,39 @@ def test_a_pixel_that_decides_alone_has_all_importance() -> None:
     X = np.array([[0, 3], [1, 3], [0, 3], [1, 3]])
     classifier = DecisionTreeClassifier()
     model = Pipeline([("features", "passthrough"), ("classifier", classifier)]).fit(X, X[:, 0])
-    assert inspection.pixel_importances(model).tolist() == [1, 0]
+    assert inspection.importances(model).tolist() == [1, 0]
 
 
 @pytest.mark.parametrize("features", ["passthrough", UnitPixels(16), Binarizer(threshold=0)])
-def test_features_of_one_pixel_each_have_pixel_importances(
+def test_features_of_one_pixel_each_have_importances(
     features: object, some_digits: LabelledImages
 ) -> None:
     model = forest(features).fit(some_digits.pixels, some_digits.labels)
-    assert inspection.has_pixel_importances(model)
+    assert inspection.has_importances(model)
     assert not inspection.has_support_vectors(model)
 
 
-def test_features_that_mix_pixels_have_no_pixel_importances(some_digits: LabelledImages) -> None:
+def test_oriented_gradients_have_one_importance_per_cell(some_digits: LabelledImages) -> None:
+    gradients = make_pipeline(
+        Deskew(8, 8, size=12), OrientedGradients(12, n_orientations=4, n_cells=3)
+    )
+    model = forest(Blockwise(gradients)).fit(some_digits.pixels, some_digits.labels)
+    found = inspection.importances(model)
+    assert inspection.has_importances(model)
+    by_feature = model[-1].feature_importances_
+    assert found.shape == (9,)
+    assert found[5] == pytest.approx(
+        by_feature[5] + by_feature[14] + by_feature[23] + by_feature[32]
+    )
+
+
+def test_features_that_mix_pixels_have_no_importances(some_digits: LabelledImages) -> None:
     model = forest(PCA()).fit(some_digits.pixels, some_digits.labels)
-    assert not inspection.has_pixel_importances(model)
+    assert not inspection.has_importances(model)
 
 
-def test_a_support_vector_classifier_has_no_pixel_importances(some_digits: LabelledImages) -> None:
+def test_a_support_vector_classifier_has_no_importances(some_digits: LabelledImages) -> None:
     model = Pipeline([("features", "passthrough"), ("classifier", SVC(gamma=0.001))])
     model.fit(some_digits.pixels, some_digits.labels)
     assert inspection.has_support_vectors(model)
-    assert not inspection.has_pixel_importances(model)
+    assert not inspection.has_importances(model)

@@ -8,8 +8,8 @@ from handwriting.common.images import LabelledImages
 from handwriting.common.params.datasets import ImageFormat
 from handwriting.figures import image_grids, style
 from handwriting.figures.confusion_matrix import confusion_matrix
+from handwriting.figures.importance_map import importance_map
 from handwriting.figures.mosaic import Layout, Tile, mosaic
-from handwriting.figures.pixel_importances import pixel_importances
 from handwriting.figures.tuning_map import Axis, tuning_map
 
 IMAGE = ImageFormat(height=8, width=8, pixel_max=16)
@@ -77,11 +77,12 @@ def test_a_mosaic_puts_tiles_of_any_shape_where_they_belong() -> None:
     np.testing.assert_array_equal(np.ma.filled(canvas, np.nan), expected)
 
 
-def test_the_importances_of_pixels_are_drawn_as_an_image() -> None:
-    importances = np.zeros(64)
-    importances[19] = 1
-    figure = pixel_importances(importances, np.full(64, 8.0), IMAGE, "title")
+def test_importances_are_drawn_as_an_image() -> None:
+    importances = np.zeros((4, 4))
+    importances[2, 3] = 1
+    figure = importance_map(importances, np.full((8, 8), 8.0), 16, "cell", "title")
     assert figure.axes[0].images[0].get_array()[2, 3] == 1
+    assert "importance of each cell" in texts(figure)
 
 
 def test_a_placeholder_has_its_text() -> None:

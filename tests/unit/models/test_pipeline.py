@@ -7,7 +7,7 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from handwriting.common.images import LabelledImages
-from handwriting.common.params.models import DecisionTree
+from handwriting.common.params.models import NOT_FOR_ESTIMATOR, DecisionTree
 from handwriting.models import pipeline
 from tests.helpers import DIGITS_FORMAT, HYPERPARAMETERS, fit_digits
 
@@ -44,7 +44,7 @@ def test_binary_features_are_pixels_above_0(digits: LabelledImages) -> None:
 def test_hyperparameters_are_arguments_of_the_classifier(kind: str) -> None:
     hyperparameters = HYPERPARAMETERS[kind]
     found = pipeline.build(hyperparameters, DIGITS_FORMAT)[-1].get_params()
-    for name, value in hyperparameters.model_dump(exclude={"kind", "features"}).items():
+    for name, value in hyperparameters.model_dump(exclude=NOT_FOR_ESTIMATOR).items():
         assert found[name] == value
 
 
@@ -56,7 +56,7 @@ def test_a_fitted_forest_predicts_in_one_thread(digits: LabelledImages) -> None:
 def test_margins_are_the_best_score_minus_the_second(kind: str, digits: LabelledImages) -> None:
     model = fit_digits(kind, digits)
     pixels = digits.pixels[900:920]
-    method = "decision_function" if kind == "svc" else "predict_proba"
+    method = "decision_function" if kind.startswith("svc") else "predict_proba"
     scores = np.sort(getattr(model, method)(pixels), axis=1)
     margins = pipeline.margins(model, pixels)
     assert margins.dtype == np.float64
@@ -68,8 +68,32 @@ def test_margins_of_two_classes(kind: str, digits: LabelledImages) -> None:
     two = digits.take(np.flatnonzero(digits.labels < 2))
     model = pipeline.fit(pipeline.build(HYPERPARAMETERS[kind], DIGITS_FORMAT), two)
     margins = pipeline.margins(model, two.pixels)
-    if kind == "svc":
+    if kind.startswith("svc"):
         expected = 2 * np.abs(model.decision_function(two.pixels))
     else:
         expected = np.abs(np.diff(model.predict_proba(two.pixels))).ravel()
     np.testing.assert_allclose(margins, expected)
+
+
+@pytest.mark.parametrize("kind", HYPERPARAMETERS)
+def test_features_learn_nothing_from_the_images(kind: str, digits: LabelledImages) -> None:
+    """Cross-validation computes them once for all folds."""
+    features = pipeline.build(HYPERPARAMETERS[kind], DIGITS_FORMAT)[:-1]
+    of_all = features.fit_transform(digits.pixels)[:20]
+    np.testing.assert_array_equal(features.fit_transform(digits.pixels[:20]), of_all)
+
+
+@pytest.mark.parametrize("kind", HYPERPARAMETERS)
+def test_a_model_knows_the_number_of_its_pixels(kind: str, digits: LabelledImages) -> None:
+    assert pipeline.n_pixels(fit_digits(kind, digits)) == 64
+
+
+def test_gradients_recognise_more_digits_of_other_writers_than_pixels(
+    digits: LabelledImages,
+) -> None:
+    test, actual = digits.pixels[900:], digits.labels[900:]
+    mistakes = {
+        kind: int(np.sum(fit_digits(kind, digits).predict(test) != actual))
+        for kind in ("svc", "svc with gradients")
+    }
+    assert mistakes["svc with gradients"] < 0.6 * mistakes["svc"]

@@ -1,36 +1,40 @@
-"""Which pixels a tree or a forest relies on, as a figure."""
+"""Which parts of the image a tree or a forest relies on, as a figure."""
+
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from handwriting.common.params.datasets import ImageFormat
 from handwriting.figures import style
 
 
-def pixel_importances(
+def importance_map(
     importances: npt.NDArray[np.float64],
-    mean: npt.NDArray[np.float64],
-    image: ImageFormat,
+    mean: npt.NDArray[np.floating[Any]],
+    pixel_max: int,
+    part: str,
     title: str,
 ) -> Figure:
-    """Draw the importance of each pixel above the mean image, which shows where there is ink.
+    """Draw the importance of each part of the image above the mean image, which shows the ink.
 
     Parameters
     ----------
-    importances : ndarray of shape (height * width,), float64
+    importances : ndarray of shape (rows, columns), float64
         Sum 1.
-    mean : ndarray of shape (height * width,), float64
+    mean : ndarray of shape (height, width)
         Mean of the training images.
-    image : ImageFormat
+    pixel_max : int
+        The largest value of a pixel.
+    part : str
+        What `importances` are of: a pixel or a cell.
     title : str
     """
     figure = Figure(figsize=(5.4, 8.3), layout="constrained")
     upper, lower = figure.subplots(2, 1)
-    shape = (image.height, image.width)
-    picture = upper.imshow(importances.reshape(shape), cmap=style.SEQUENTIAL, vmin=0)
-    upper.set_title("importance of each pixel", fontsize=11)
+    picture = upper.imshow(importances, cmap=style.SEQUENTIAL, vmin=0)
+    upper.set_title(f"importance of each {part}", fontsize=11)
     figure.colorbar(
         picture,
         ax=upper,
@@ -38,7 +42,7 @@ def pixel_importances(
         label="share of the decrease in impurity",
         format=PercentFormatter(1, symbol=" %"),
     )
-    picture = lower.imshow(mean.reshape(shape), cmap=style.INK, vmin=0, vmax=image.pixel_max)
+    picture = lower.imshow(mean, cmap=style.INK, vmin=0, vmax=pixel_max)
     lower.set_title("mean of the training images", fontsize=11)
     figure.colorbar(picture, ax=lower, shrink=0.8, label="pixel value")
     for ax in (upper, lower):
