@@ -10,6 +10,9 @@ from handwriting.common.errors import InputError
 
 Row = dict[str, Any]
 
+# What a table of a grid search has besides the hyperparameters.
+TUNING_RESULTS = ("accuracy", "standard_error", "n_images")
+
 
 def read_table(path: Path, columns: Sequence[str]) -> list[Row]:
     """Read a table with a header; numbers become numbers and empty fields None.

@@ -20,8 +20,6 @@ from stages.common import paths, read_params
 from stages.common.command import run
 from stages.common.outputs import write_csv
 
-_TUNING_RESULTS = ("accuracy", "standard_error", "n_images")
-
 
 def main(dataset: str) -> None:
     """Write a table of all models for each chart; models are those of params.yaml."""
@@ -116,17 +114,17 @@ def _write_pairs(dataset: str, correct: dict[str, Bools]) -> None:
 def _write_tuning(params: Params, dataset: str) -> None:
     rows: list[tuple[Any, ...]] = []
     for model in params.models:
-        candidates = tables.read_table(paths.tuning(dataset, model), _TUNING_RESULTS)
+        candidates = tables.read_table(paths.tuning(dataset, model), tables.TUNING_RESULTS)
         used = params.hyperparameters(model, dataset)
         best = max(candidates, key=lambda row: row["accuracy"])
         rows += [
-            (model, *_axes(row), *(row[name] for name in _TUNING_RESULTS), int(row is best),
+            (model, *_axes(row), *(row[name] for name in tables.TUNING_RESULTS), int(row is best),
              int(tables.has_values(row, used)))
             for row in candidates
         ]  # fmt: skip
     write_csv(
         (
-            "model", "row_name", "row_value", "column_name", "column_value", *_TUNING_RESULTS,
+            "model", "row_name", "row_value", "column_name", "column_value", *tables.TUNING_RESULTS,
             "is_best", "in_use",
         ),
         rows,
@@ -136,7 +134,7 @@ def _write_tuning(params: Params, dataset: str) -> None:
 
 def _axes(candidate: Row) -> tuple[Any, Any, Any, Any]:
     """Return name and value of the first two hyperparameters; None if there is only one."""
-    pairs = [pair for pair in candidate.items() if pair[0] not in _TUNING_RESULTS]
+    pairs = [pair for pair in candidate.items() if pair[0] not in tables.TUNING_RESULTS]
     return *pairs[0], *(pairs[1] if len(pairs) > 1 else (None, None))
 
 

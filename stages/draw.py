@@ -23,8 +23,6 @@ from stages.common import paths, read_params
 from stages.common.command import run
 from stages.common.outputs import atomic_write
 
-_TUNING_RESULTS = ("accuracy", "standard_error", "n_images")
-
 
 def main(dataset: str, model: str) -> None:
     """Draw confusion matrix, predictions, mistakes, inspection and tuning of the model."""
@@ -145,8 +143,8 @@ def _support_vectors(
 
 
 def _tuning(path: Path, hyperparameters: Hyperparameters, name: str) -> Figure:
-    rows = tables.read_table(path, _TUNING_RESULTS)
-    names = [column for column in rows[0] if column not in _TUNING_RESULTS]
+    rows = tables.read_table(path, tables.TUNING_RESULTS)
+    names = [column for column in rows[0] if column not in tables.TUNING_RESULTS]
     vertical = Axis(names[0], list(dict.fromkeys(row[names[0]] for row in rows)))
     horizontal = Axis("", [""])
     if len(names) > 1:

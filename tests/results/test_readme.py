@@ -179,6 +179,17 @@ def test_the_page_of_claims_quotes_the_verdicts(dataset: str, model: str) -> Non
     assert rows[dataset, model] == quoted_verdict(dataset, model)
 
 
+@pytest.mark.parametrize(
+    ("dataset", "model"),
+    [("mnist", "svc"), ("mnist", "forest"), ("mnist", "svc_raw"), ("digits", "svc")],
+)
+def test_the_page_on_recognition_quotes_the_errors(dataset: str, model: str) -> None:
+    row = accuracy_table(dataset)[model]
+    error, low, high = (100 - 100 * float(row[name]) for name in ("accuracy", "high", "low"))
+    page = (PROJECT / "docs" / "recognition.md").read_text(encoding="utf-8")
+    assert f"{error:.2f} % ({low:.2f}–{high:.2f} %)" in page
+
+
 def test_no_number_is_left_to_be_filled_in() -> None:
     pages = [README, *(PROJECT / "docs").glob("*.md")]
     assert [page.name for page in pages if "TODO" in page.read_text(encoding="utf-8")] == []
@@ -186,7 +197,8 @@ def test_no_number_is_left_to_be_filled_in() -> None:
 
 @pytest.mark.parametrize(
     "page", ["README.md", "CONTRIBUTING.md", "data/README.md", "docs/claims.md",
-             "docs/decisions.md", "docs/extending.md", "docs/pipeline.md", "docs/svc.md"]
+             "docs/decisions.md", "docs/extending.md", "docs/pipeline.md", "docs/recognition.md",
+             "docs/svc.md"]
 )  # fmt: skip
 def test_every_local_link_leads_to_a_file(page: str) -> None:
     file = PROJECT / page
