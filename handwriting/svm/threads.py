@@ -1,8 +1,9 @@
 """Runs independent tasks in threads, without using more threads than BLAS may."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
@@ -77,11 +78,22 @@ def map_blocks(function: Callable[[Item], Result], blocks: Sequence[Item]) -> li
         return [function(block) for block in blocks]
     with _blas_limit:
         n_threads = min(blas_threads(), len(blocks))
-        with (
-            _blas().limit(limits=1),
-            ThreadPoolExecutor(max(n_threads, 1), initializer=_mark_worker) as executor,
-        ):
-            return list(executor.map(function, blocks))
+        with _blas().limit(limits=1):
+            if n_threads <= 1:
+                with _as_worker():
+                    return [function(block) for block in blocks]
+            with ThreadPoolExecutor(n_threads, initializer=_mark_worker) as executor:
+                return list(executor.map(function, blocks))
+
+
+@contextmanager
+def _as_worker() -> Iterator[None]:
+    """Make calls of `map_threads` in this thread run serially; the lock is not taken twice."""
+    _thread_state.is_worker = True
+    try:
+        yield
+    finally:
+        _thread_state.is_worker = False
 
 
 def _mark_worker() -> None:
