@@ -7,6 +7,7 @@ as long to draw.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,8 @@ _MARGIN = 0.1
 _CAPTION_LINE = 0.16
 _TITLE_LINE = 0.24
 _ROW_LABELS = 0.3
+# Per inch, with some reserve.
+_TITLE_CHARACTERS = 9.5
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ def mosaic(tiles: Sequence[Tile], image: ImageFormat, layout: Layout, title: str
         Of every tile.
     layout : Layout
     title : str
-        One or more lines.
+        One or more lines; long ones are wrapped.
     """
     dots = max(image.height, image.width) / layout.side  # image pixels per inch
     caption_lines = max((1 + tile.caption.count("\n") for tile in tiles if tile.caption), default=0)
@@ -99,10 +102,11 @@ def mosaic(tiles: Sequence[Tile], image: ImageFormat, layout: Layout, title: str
         # Pixel i is drawn from i - 0.5 to i + 0.5.
         frames.append(np.array([(left, top), (right, top), (right, bottom), (left, bottom)]) - 0.5)
 
-    n_title_lines = 1 + title.count("\n")
     left_margin = _MARGIN + (_ROW_LABELS if layout.row_labels else 0)
-    top_margin = _MARGIN + n_title_lines * _TITLE_LINE
     width, height = canvas.shape[1] / dots, canvas.shape[0] / dots
+    title_width = int((left_margin + width) * _TITLE_CHARACTERS)
+    title_lines = [part for line in title.splitlines() for part in wrap(line, title_width)]
+    top_margin = _MARGIN + len(title_lines) * _TITLE_LINE
     figure = Figure(figsize=(left_margin + width, top_margin + height + _MARGIN))
     total_width, total_height = figure.get_size_inches()
     ax = figure.add_axes(
@@ -138,5 +142,5 @@ def mosaic(tiles: Sequence[Tile], image: ImageFormat, layout: Layout, title: str
             va="center",
             fontsize=13,
         )
-    figure.suptitle(title, fontsize=12, y=1 - 0.5 * _MARGIN / total_height)
+    figure.suptitle("\n".join(title_lines), fontsize=12, y=1 - 0.5 * _MARGIN / total_height)
     return figure

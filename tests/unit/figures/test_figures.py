@@ -77,6 +77,17 @@ def test_a_mosaic_puts_tiles_of_any_shape_where_they_belong() -> None:
     np.testing.assert_array_equal(np.ma.filled(canvas, np.nan), expected)
 
 
+def test_a_long_title_fits_the_width_of_its_mosaic() -> None:
+    image = ImageFormat(height=8, width=8, pixel_max=9)
+    title = "a model with a long name: the support vectors with the largest weights\nsecond line"
+    figure = mosaic([Tile(np.zeros(64, np.uint8), 0, 0)], image, Layout(1, 8, 0.5, 0.1), title)
+    figure.canvas.draw()
+    box = figure._suptitle.get_window_extent()  # the only access to it
+    assert box.width < figure.bbox.width
+    assert box.ymax <= figure.bbox.ymax
+    assert figure._suptitle.get_text().replace("\n", " ") == title.replace("\n", " ")
+
+
 def test_importances_are_drawn_as_an_image() -> None:
     importances = np.zeros((4, 4))
     importances[2, 3] = 1
