@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from handwriting.common.params.models import GradientFeatures
 from stages.common import read_params
 from tests.helpers import (
     DATASETS,
@@ -128,7 +129,8 @@ class Recorder:
 
     def _step(self, value: Any, name: str) -> Any:
         path = f"{self._path}.{name}".removeprefix(".")
-        if isinstance(value, (BaseModel, Mapping)):
+        # The parameters of features are read as a whole: pydantic accepts no wrapper of them.
+        if isinstance(value, (BaseModel, Mapping)) and not isinstance(value, GradientFeatures):
             return Recorder(value, path, self._keys)
         self._keys.add(path)
         return value
