@@ -135,7 +135,7 @@ def test_params_that_are_not_yaml_are_one_line_with_the_position(small: Reposito
     ("stage", "line"),
     [
         (("describe", "letters"), "dataset 'letters' is unknown; allowed: digits, mnist"),
-        (("train", "digits", "knn"), "model 'knn' is unknown; allowed: svc, tree, forest"),
+        (("train", "digits", "knn"), "model 'knn' is unknown; allowed: svc, svc_raw, tree, forest"),
     ],
 )
 def test_a_stage_called_with_an_unknown_name_lists_the_allowed_ones(
