@@ -63,7 +63,7 @@ def test_the_facts_are_the_published_ones(
 @pytest.mark.parametrize(
     ("dataset", "model", "lowest"),
     [
-        ("digits", "svc", 0.988),
+        ("digits", "svc", 0.985),
         ("digits", "svc_raw", 0.968),
         ("mnist", "svc", 0.995),
         ("mnist", "svc_raw", 0.985),
