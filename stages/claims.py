@@ -1,5 +1,7 @@
 """claims@dataset: reproduce published results and compare them with the published numbers."""
 
+from stages.common.command import run
+
 from handwriting.claims import protocols, published
 from handwriting.claims.protocols import ReproducedComparison, Reproduction
 from handwriting.claims.published import Claim, Comparison, PublishedResults
@@ -9,7 +11,6 @@ from handwriting.common.params.yaml_reader import read_yaml
 from handwriting.evaluation import statistics
 from handwriting.evaluation.statistics import Interval
 from stages.common import paths, read_params
-from stages.common.command import run
 from stages.common.outputs import write_csv
 
 

@@ -1,5 +1,7 @@
 """compare@dataset: compare all models of a dataset, one table per question."""
 
+from stages.common.command import run
+
 from collections.abc import Iterable
 from itertools import combinations
 from pathlib import Path
@@ -17,7 +19,6 @@ from handwriting.evaluation import statistics
 from handwriting.evaluation.statistics import Bools
 from handwriting.tables import Row
 from stages.common import paths, read_params
-from stages.common.command import run
 from stages.common.outputs import write_csv
 
 

@@ -1,5 +1,7 @@
 """curve@dataset-model: compute the cross-validated learning curve."""
 
+from stages.common.command import run
+
 import numpy as np
 
 from handwriting import model_selection
@@ -7,7 +9,6 @@ from handwriting.common import images
 from handwriting.common.errors import InputError
 from handwriting.models import pipeline
 from stages.common import paths, read_params
-from stages.common.command import run
 from stages.common.outputs import write_csv
 
 

@@ -1,5 +1,7 @@
 """describe@dataset: count the images of each digit and draw samples."""
 
+from stages.common.command import run
+
 import numpy as np
 
 from handwriting.common import images
@@ -7,7 +9,6 @@ from handwriting.common.images import LabelledImages
 from handwriting.common.params.datasets import ImageFormat
 from handwriting.figures import image_grids, style
 from stages.common import paths, read_params
-from stages.common.command import run
 from stages.common.outputs import atomic_write, write_json
 
 

@@ -1,5 +1,7 @@
 """draw@dataset-model: draw the results of the model as pictures."""
 
+from stages.common.command import run
+
 import math
 from pathlib import Path
 
@@ -20,7 +22,6 @@ from handwriting.figures.importance_map import importance_map
 from handwriting.figures.tuning_map import Axis, tuning_map
 from handwriting.tables import Row
 from stages.common import paths, read_params
-from stages.common.command import run
 from stages.common.outputs import atomic_write
 
 

@@ -1,5 +1,7 @@
 """evaluate@dataset-model: score the model on the test images and inspect it."""
 
+from stages.common.command import run
+
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,6 @@ from handwriting.common.images import LabelledImages
 from handwriting.evaluation import inspection, scores, statistics
 from handwriting.models import persistence, pipeline
 from stages.common import paths, read_params
-from stages.common.command import run
 from stages.common.outputs import atomic_write, write_csv, write_json
 
 Labels = npt.NDArray[np.integer[Any]]

@@ -1,5 +1,7 @@
 """fetch@dataset: download the published dataset as one CSV table."""
 
+from stages.common.command import run
+
 import sys
 import tempfile
 from pathlib import Path
@@ -9,7 +11,6 @@ from handwriting.common.images import LabelledImages
 from handwriting.common.params.datasets import BundledDigits, CsvFile, Mnist
 from handwriting.data import datasets, mirrors, table
 from stages.common import paths, read_params
-from stages.common.command import run
 from stages.common.outputs import atomic_write
 
 

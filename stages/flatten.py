@@ -1,9 +1,10 @@
 """flatten@dataset: validate the table and convert it to arrays of one row per image."""
 
+from stages.common.command import run
+
 from handwriting.common import images
 from handwriting.data import table
 from stages.common import paths, read_params
-from stages.common.command import run
 from stages.common.outputs import atomic_write
 
 

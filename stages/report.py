@@ -1,5 +1,7 @@
 """report: render the self-contained HTML report."""
 
+from stages.common.command import run
+
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,6 @@ from handwriting.pages import html
 from handwriting.pages.html import Picture
 from handwriting.tables import Row
 from stages.common import paths, read_params
-from stages.common.command import run
 from stages.common.outputs import atomic_write
 
 _PICTURES = ("confusion", "predictions", "mistakes", "inspection", "tuning")

@@ -1,10 +1,11 @@
 """split@dataset: split the images into training and test images."""
 
+from stages.common.command import run
+
 from handwriting.common import images
 from handwriting.common.errors import InputError
 from handwriting.data import splits
 from stages.common import paths, read_params
-from stages.common.command import run
 from stages.common.outputs import atomic_write
 
 

@@ -1,9 +1,10 @@
 """train@dataset-model: fit the model on the training images."""
 
+from stages.common.command import run
+
 from handwriting.common import images
 from handwriting.models import persistence, pipeline
 from stages.common import paths, read_params
-from stages.common.command import run
 from stages.common.outputs import atomic_write
 
 

@@ -1,5 +1,7 @@
 """Writes the README's picture from two pictures of the pipeline: ``python -m tools.overview``."""
 
+from stages.common.command import run
+
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -7,7 +9,6 @@ from matplotlib.image import imread
 
 from handwriting.figures import style
 from stages.common import paths
-from stages.common.command import run
 
 TARGET = Path("docs/overview.png")
 DATASET, MODEL = "mnist", "svc"

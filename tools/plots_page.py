@@ -3,11 +3,12 @@
 The page contains Vega, so that the charts need no network.
 """
 
+from stages.common.command import run
+
 import vl_convert
 
 from handwriting.pages import html
 from stages.common import paths
-from stages.common.command import run
 from stages.common.outputs import atomic_write
 
 

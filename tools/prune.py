@@ -4,6 +4,8 @@ DVC keeps the entries of removed stages in ``dvc.lock`` and their outputs in the
 they would be mistaken for results. Run as ``python -m tools.prune``.
 """
 
+from stages.common.command import run
+
 import re
 import shutil
 from collections.abc import Collection, Iterator, Mapping
@@ -12,7 +14,6 @@ from typing import Any
 
 from handwriting.common.params.yaml_reader import read_yaml
 from stages.common import read_params
-from stages.common.command import run
 
 LOCK = Path("dvc.lock")
 GRAPH = Path("dvc.yaml")

@@ -5,6 +5,8 @@ deletes any output; Ctrl-C ends the whole run; a dataset that cannot be fetched 
 other datasets from being built; and a failure ends with what is not current and how to go on.
 """
 
+from stages.common.command import INTERRUPTED, run
+
 import json
 import signal
 import subprocess
@@ -13,7 +15,6 @@ from types import FrameType
 
 from handwriting.common.params.schema import Params
 from stages.common import paths
-from stages.common.command import INTERRUPTED, run
 from tools.check_params import check
 from tools.prune import prune
 

@@ -1,9 +1,11 @@
+from stages.common.command import INTERRUPTED
+
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from stages.common.command import INTERRUPTED
 from tests.helpers import PROJECT
 
 STAGE = """
@@ -52,6 +54,23 @@ def test_an_interrupt_is_one_line_and_does_not_wait_for_threads() -> None:
     done = run("digits", "interrupted")
     assert done.returncode == INTERRUPTED == 130
     assert done.stderr == "error: interrupted\n"
+
+
+def test_an_interrupt_is_one_line_while_other_modules_are_imported() -> None:
+    slow_import = "import stages.common.command; raise KeyboardInterrupt"
+    done = subprocess.run(
+        [sys.executable, "-c", slow_import], cwd=PROJECT, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (INTERRUPTED, "error: interrupted\n")
+
+
+@pytest.mark.parametrize(
+    "path", sorted((PROJECT / "stages").glob("[a-z]*.py")), ids=lambda p: p.stem
+)
+def test_a_stage_imports_the_command_first(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    imports = [line for line in lines if line.startswith(("import ", "from "))]
+    assert imports[0] == "from stages.common.command import run"
 
 
 def test_a_bug_shows_its_traceback() -> None:
