@@ -19,7 +19,6 @@ from sklearn.pipeline import Pipeline
 
 from benchmarks import virtual_examples
 from benchmarks.virtual_examples import VirtualExamples
-from handwriting import model_selection
 from handwriting.common import images
 from handwriting.common.images import LabelledImages
 from handwriting.common.params.datasets import ImageFormat
@@ -30,7 +29,7 @@ from handwriting.common.params.models import (
     GradientParams,
     SupportVectorClassifier,
 )
-from handwriting.model_selection import TrainTest
+from handwriting.folds import TrainTest, make_folds
 from handwriting.models import pipeline
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -61,11 +60,12 @@ class Recipe:
     virtual: VirtualExamples | None = None
 
     def build(self) -> Pipeline:
-        """Return the unfitted model."""
-        return pipeline.build(
-            SupportVectorClassifier(kind="svc", features=self.features, C=self.C, gamma=self.gamma),
-            IMAGE,
+        """Return the unfitted model, without calibration."""
+        hyperparameters = SupportVectorClassifier(
+            kind="svc", features=self.features, C=self.C, gamma=self.gamma
         )
+        model = pipeline.build(hyperparameters, IMAGE)
+        return Pipeline([*model.steps[:-1], ("classifier", model[-1].classifier)])
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ RECIPES = [
 def main() -> None:
     """Cross-validate the recipes and write the report."""
     train = images.load(PROJECT / "data" / "split" / "mnist" / "train")
-    grouped = model_selection.make_folds(train, N_FOLDS)
+    grouped = make_folds(train, N_FOLDS)
     shuffled = list(
         StratifiedKFold(N_FOLDS, shuffle=True, random_state=0).split(train.pixels, train.labels)
     )

@@ -1,4 +1,4 @@
-"""Cross-validation on the training images: folds, grid search, learning curves."""
+"""Cross-validation on the training images: grid search and learning curves."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,16 +9,14 @@ import numpy as np
 import numpy.typing as npt
 from joblib import parallel_config
 from sklearn.base import ClassifierMixin
-from sklearn.model_selection import GridSearchCV, KFold, StratifiedGroupKFold
+from sklearn.model_selection import GridSearchCV
 from sklearn.model_selection import learning_curve as cross_validated_curve
 from sklearn.pipeline import Pipeline
 
 from handwriting.common.errors import InputError
 from handwriting.common.images import LabelledImages
+from handwriting.folds import TrainTest, shows_one_digit
 from handwriting.svm.svc import SVC
-
-# Positions of training rows and of validation rows.
-TrainTest = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
 
 
 @dataclass(frozen=True)
@@ -50,40 +48,6 @@ class CurvePoint:
     maximum: float
 
 
-def make_folds(train: LabelledImages, n_folds: int) -> list[TrainTest]:
-    """Divide images into folds so that no writer is in both the training and the validation part.
-
-    Where writers are known, each fold gets whole writers and is stratified by digit as far as that
-    allows. Where they are not, folds are consecutive rows of the table: in datasets sorted by
-    writer, like scikit-learn's digits, at most the writers at the two ends of a fold are divided.
-
-    Raises
-    ------
-    InputError
-        If there are fewer writers or images than folds, if every digit has fewer images than there
-        are folds, or if the training part of a fold shows fewer than two digits.
-    """
-    if train.writers is None:
-        splitter, n_groups = KFold(n_folds), len(train)
-    else:
-        splitter = StratifiedGroupKFold(n_folds)
-        n_groups = len(np.unique(train.writers))
-    if n_groups < n_folds:
-        what = "images" if train.writers is None else "writers"
-        raise InputError(f"n_folds: {n_folds}; must be at most {n_groups}, the number of {what}")
-    try:
-        folds = list(splitter.split(train.pixels, train.labels, train.writers))
-    except ValueError as error:
-        raise InputError(f"n_folds: {n_folds}; {error}") from None
-    for fitted, _ in folds:
-        if _shows_one_digit(train, fitted):
-            raise InputError(
-                f"n_folds: {n_folds}; the training part of a fold shows only one digit: use more "
-                "rows or more folds"
-            )
-    return folds
-
-
 def grid_search(
     model: Pipeline,
     grid: Mapping[str, Sequence[Any]],
@@ -101,12 +65,12 @@ def grid_search(
         Values to try by hyperparameter name.
     train : LabelledImages
     folds : list
-        From `make_folds`.
+        From `folds.make_folds`.
     """
     combinations = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
     # One grid per combination keeps the order of the names, which scikit-learn would sort.
     candidates = [{name: [value] for name, value in values.items()} for values in combinations]
-    classifier = model[-1]
+    classifier = model[-1].classifier
     with _parallel_fits(classifier):
         search = GridSearchCV(
             classifier, candidates, scoring="accuracy", cv=folds, refit=False, error_score="raise"
@@ -140,7 +104,7 @@ def learning_curve(
         Numbers of training images, increasing. Sizes that a fold cannot fill are skipped.
     train : LabelledImages
     folds : list
-        From `make_folds`.
+        From `folds.make_folds`.
     seed : int
         Random seed.
 
@@ -159,12 +123,12 @@ def learning_curve(
         )
     random = np.random.RandomState(seed)
     shuffled = [(random.permutation(fitted), validated) for fitted, validated in folds]
-    if any(_shows_one_digit(train, fitted[: usable[0]]) for fitted, _ in shuffled):
+    if any(shows_one_digit(train, fitted[: usable[0]]) for fitted, _ in shuffled):
         raise InputError(
             f"sizes: {list(sizes)}; with size {usable[0]}, the training images of a fold show only "
             "one digit: use larger sizes"
         )
-    classifier = model[-1]
+    classifier = model[-1].classifier
     with _parallel_fits(classifier):
         _, _, scores = cross_validated_curve(
             classifier,
@@ -179,10 +143,6 @@ def learning_curve(
         CurvePoint(size, float(found.mean()), float(found.min()), float(found.max()))
         for size, found in zip(usable, scores, strict=True)
     ]
-
-
-def _shows_one_digit(train: LabelledImages, index: npt.NDArray[np.intp]) -> bool:
-    return len(np.unique(train.labels[index])) < 2
 
 
 def _compute_features(model: Pipeline, train: LabelledImages) -> npt.NDArray[Any]:

@@ -11,10 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from handwriting import tables
+from handwriting.claims import published
 from handwriting.common import images
 from handwriting.common.errors import InputError
 from handwriting.common.images import LabelledImages
 from handwriting.common.params.schema import Params
+from handwriting.common.params.yaml_reader import read_yaml
 from handwriting.evaluation import statistics
 from handwriting.evaluation.statistics import Bools
 from handwriting.tables import Row
@@ -30,11 +32,17 @@ def main(dataset: str) -> None:
     correct = {model: _correct(dataset, model, test) for model in params.models}
     _write_accuracy(params, dataset, test, correct)
     _write_pairs(dataset, correct)
+    _write_errors(params, dataset, correct)
     _write_tuning(params, dataset)
     folder = paths.plots(dataset)
     for name, columns in (
         ("confusion", ("actual", "predicted", "n_images", "share")),
         ("per_digit", ("digit", "precision", "recall", "f1", "n_images")),
+        ("reject_curve", ("rejected", "error", "mistakes")),
+        (
+            "reliability",
+            ("bin_low", "bin_high", "n_images", "probability", "accuracy", "low", "high"),
+        ),
     ):
         files = {model: paths.evaluation(dataset, model) / f"{name}.csv" for model in params.models}
         _write_joined(columns, files.items(), folder / f"{name}.csv")
@@ -109,6 +117,27 @@ def _write_pairs(dataset: str, correct: dict[str, Bools]) -> None:
         ("first", "second", "first_only", "second_only", "p_value"),
         rows,
         paths.plots(dataset) / "pairs.csv",
+    )
+
+
+def _write_errors(params: Params, dataset: str, correct: dict[str, Bools]) -> None:
+    """Write our errors beside published ones on the same test images, the smallest first."""
+    results = published.parse(read_yaml(paths.PUBLISHED_CLAIMS), str(paths.PUBLISHED_CLAIMS))
+    rows: list[tuple[str, float, float | None, float | None, str]] = []
+    for model, found in correct.items():
+        mistakes = statistics.exact_interval(
+            int(np.sum(~found)), len(found), params.evaluate.confidence
+        )
+        rows.append((model, mistakes.value, mistakes.low, mistakes.high, "this pipeline"))
+    n_images = len(next(iter(correct.values())))
+    rows += [
+        (other.method, other.error, None, None, other.source)
+        for other in results.errors
+        if other.dataset == dataset and other.n_images == n_images
+    ]
+    rows.sort(key=lambda row: row[1])
+    write_csv(
+        ("method", "error", "low", "high", "source"), rows, paths.plots(dataset) / "errors.csv"
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from handwriting import model_selection
 from handwriting.common import images
-from handwriting.common.errors import InputError
+from handwriting.folds import make_folds
 from handwriting.models import pipeline
 from stages.common import paths, read_params
 from stages.common.outputs import write_csv
@@ -19,13 +19,11 @@ def main(dataset: str, model: str) -> None:
     classifier = pipeline.build(params.hyperparameters(model, dataset), section.image)
     train = images.load(paths.train(dataset))
     train = train.take(np.arange(min(section.curve.n_rows, len(train))))
-    try:
-        folds = model_selection.make_folds(train, section.curve.n_folds)
+    with read_params.faults_in(f"datasets.{dataset}.curve"):
+        folds = make_folds(train, section.curve.n_folds)
         points = model_selection.learning_curve(
             classifier, section.curve.sizes, train, folds, params.seed
         )
-    except InputError as error:
-        raise InputError(f"{paths.PARAMS}: datasets.{dataset}.curve.{error}") from None
     write_csv(
         ("n_images", "accuracy", "minimum", "maximum"),
         [(point.n_images, point.accuracy, point.minimum, point.maximum) for point in points],

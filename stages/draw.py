@@ -17,6 +17,7 @@ from handwriting.common.params.datasets import ImageFormat
 from handwriting.common.params.models import GradientFeatures, Hyperparameters
 from handwriting.common.params.schema import Draw
 from handwriting.figures import image_grids, style
+from handwriting.figures.confidence_charts import confidence_charts
 from handwriting.figures.confusion_matrix import confusion_matrix
 from handwriting.figures.importance_map import importance_map
 from handwriting.figures.tuning_map import Axis, tuning_map
@@ -26,7 +27,7 @@ from stages.common.outputs import atomic_write
 
 
 def main(dataset: str, model: str) -> None:
-    """Draw confusion matrix, predictions, mistakes, inspection and tuning of the model."""
+    """Draw everything about the model: results, confidence, what it relies on, tuning."""
     params = read_params.load()
     hyperparameters = params.hyperparameters(model, dataset)
     image, sizes = params.dataset(dataset).image, params.draw
@@ -37,6 +38,7 @@ def main(dataset: str, model: str) -> None:
         "confusion": _confusion(results, name),
         "predictions": _predictions(results, test, image, sizes, name),
         "mistakes": _mistakes(results, test, image, sizes, name),
+        "confidence": _confidence(results, params.evaluate.target_error, name),
         "inspection": _inspection(results, train, image, sizes, hyperparameters, name),
         "tuning": _tuning(paths.tuning(dataset, model), hyperparameters, name),
     }
@@ -72,17 +74,26 @@ def _predictions(
 def _mistakes(
     results: Path, test: LabelledImages, image: ImageFormat, sizes: Draw, name: str
 ) -> Figure:
-    path = results / "mistakes.csv"
-    mistakes = tables.read_table(path, ("index", "actual", "predicted", "margin"))
+    path = results / "predictions.csv"
+    rows = tables.read_table(path, ("index", "actual", "predicted", "probability"))
+    mistakes = [row for row in rows if row["predicted"] != row["actual"]]
     # Equally confident mistakes keep their order in the table.
-    rows = sorted(mistakes, key=lambda row: -row["margin"])[: sizes.n_mistakes]
+    shown = sorted(mistakes, key=lambda row: -row["probability"])[: sizes.n_mistakes]
     return image_grids.mistake_grid(
-        test.take(_positions(rows, test, path)),
-        [row["predicted"] for row in rows],
-        [row["margin"] for row in rows],
+        test.take(_positions(shown, test, path)),
+        [row["predicted"] for row in shown],
+        [row["probability"] for row in shown],
         image,
-        f"{name}: the {len(rows)} most confident of {len(mistakes):,} mistakes",
+        f"{name}: the {len(shown)} most confident of {len(mistakes):,} mistakes",
     )
+
+
+def _confidence(results: Path, target_error: float, name: str) -> Figure:
+    bins = tables.read_table(
+        results / "reliability.csv", ("n_images", "probability", "accuracy", "low", "high")
+    )
+    curve = tables.read_table(results / "reject_curve.csv", ("rejected", "error"))
+    return confidence_charts(bins, curve, target_error, f"{name}: how far to trust it")
 
 
 def _positions(rows: list[Row], test: LabelledImages, path: Path) -> npt.NDArray[np.intp]:

@@ -2,6 +2,7 @@
 
 from stages.common.command import run
 
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -12,42 +13,56 @@ from sklearn.pipeline import Pipeline
 from handwriting.common import images
 from handwriting.common.errors import InputError
 from handwriting.common.images import LabelledImages
-from handwriting.evaluation import inspection, scores, statistics
+from handwriting.evaluation import confidence, inspection, scores, statistics
+from handwriting.evaluation.confidence import Bin
+from handwriting.evaluation.statistics import Bools
 from handwriting.models import persistence, pipeline
 from stages.common import paths, read_params
 from stages.common.outputs import atomic_write, write_csv, write_json
 
+Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.integer[Any]]
 
 
 def main(dataset: str, model: str) -> None:
     """Predict the test images once; write metrics, predictions, scores and inspection tables."""
-    confidence = read_params.load().evaluate.confidence
+    settings = read_params.load().evaluate
     test = images.load(paths.test(dataset))
     classifier = persistence.load(paths.model(dataset, model))
     _check_image_size(classifier, test, paths.model(dataset, model))
-    predicted = classifier.predict(test.pixels)
+    probabilities = classifier.predict_proba(test.pixels)
+    predicted = classifier.classes_[np.argmax(probabilities, axis=1)]
+    highest = probabilities.max(axis=1)
 
-    write_json(_metrics(test.labels, predicted, confidence), paths.metrics(dataset, model))
+    bins = list(confidence.reliability(highest, predicted == test.labels, settings.confidence))
+    metrics = {
+        **_accuracy(test.labels, predicted, settings.confidence),
+        "calibration_error": confidence.calibration_error(bins),
+        "reject_rate": confidence.reject_rate(
+            highest, predicted == test.labels, settings.target_error
+        ),
+    }
+    write_json(metrics, paths.metrics(dataset, model))
     with atomic_write(paths.evaluation(dataset, model)) as folder:
         folder.mkdir()
-        _write_predictions(test, predicted, folder)
-        _write_mistakes(classifier, test, predicted, folder)
+        _write_predictions(test, predicted, highest, folder)
         _write_scores(test.labels, predicted, folder)
+        _write_reliability(bins, folder)
+        _write_reject_curve(highest, predicted == test.labels, folder)
         _write_inspection(classifier, folder)
 
 
 def _check_image_size(classifier: Pipeline, test: LabelledImages, path: Path) -> None:
-    expected, found = pipeline.n_pixels(classifier), test.pixels.shape[1]
-    if expected != found:
+    image = pipeline.image_format(classifier)
+    if image.n_pixels != test.pixels.shape[1]:
         raise InputError(
-            f"{path}: trained on images of {expected} pixels; the test images have {found}; "
-            "run `dvc repro` to train it again"
+            f"{path}: trained on images of {image.n_pixels} pixels; the test images have "
+            f"{test.pixels.shape[1]}; run `dvc repro` to train it again"
         )
 
 
-def _metrics(actual: Labels, predicted: Labels, confidence: float) -> dict[str, float]:
-    accuracy = statistics.accuracy(actual, predicted, confidence)
+def _accuracy(actual: Labels, predicted: Labels, level: float) -> dict[str, float]:
+    accuracy = statistics.accuracy(actual, predicted, level)
     return {
         "accuracy": accuracy.value,
         "accuracy_low": accuracy.low,
@@ -59,25 +74,31 @@ def _metrics(actual: Labels, predicted: Labels, confidence: float) -> dict[str, 
     }
 
 
-def _write_predictions(test: LabelledImages, predicted: Labels, folder: Path) -> None:
+def _write_predictions(
+    test: LabelledImages, predicted: Labels, probabilities: Floats, folder: Path
+) -> None:
+    columns = (test.rows, test.labels, predicted, probabilities)
     write_csv(
-        ("index", "actual", "predicted"),
-        zip(test.rows.tolist(), test.labels.tolist(), predicted.tolist(), strict=True),
+        ("index", "actual", "predicted", "probability"),
+        zip(*(column.tolist() for column in columns), strict=True),
         folder / "predictions.csv",
     )
 
 
-def _write_mistakes(
-    classifier: Pipeline, test: LabelledImages, predicted: Labels, folder: Path
-) -> None:
-    wrong = np.flatnonzero(predicted != test.labels)
-    margins = pipeline.margins(classifier, test.pixels[wrong]) if len(wrong) else np.empty(0)
-    columns = (test.rows[wrong], test.labels[wrong], predicted[wrong], margins)
+def _write_reliability(bins: list[Bin], folder: Path) -> None:
     write_csv(
-        ("index", "actual", "predicted", "margin"),
-        zip(*(column.tolist() for column in columns), strict=True),
-        folder / "mistakes.csv",
+        ("bin_low", "bin_high", "n_images", "probability", "accuracy", "low", "high"),
+        [
+            (found.low, found.high, found.n_images, found.probability, *astuple(found.accuracy))
+            for found in bins
+        ],
+        folder / "reliability.csv",
     )
+
+
+def _write_reject_curve(probabilities: Floats, correct: Bools, folder: Path) -> None:
+    curve = confidence.reject_curve(probabilities, correct)
+    write_csv(("rejected", "error", "mistakes"), map(astuple, curve), folder / "reject_curve.csv")
 
 
 def _write_scores(actual: Labels, predicted: Labels, folder: Path) -> None:

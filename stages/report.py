@@ -14,7 +14,7 @@ from handwriting.tables import Row
 from stages.common import paths, read_params
 from stages.common.outputs import atomic_write
 
-_PICTURES = ("confusion", "predictions", "mistakes", "inspection", "tuning")
+_PICTURES = ("confusion", "predictions", "mistakes", "confidence", "inspection", "tuning")
 
 
 def main() -> None:
@@ -22,6 +22,8 @@ def main() -> None:
     params = read_params.load()
     content = {
         "confidence": params.evaluate.confidence,
+        "target_error": params.evaluate.target_error,
+        "min_accuracy": params.suspects.min_accuracy,
         "claimed": params.verdict.claimed_accuracy,
         "datasets": [_dataset(params, name) for name in params.datasets],
         "models": [_model(params, name) for name in params.models],
@@ -68,6 +70,9 @@ def _dataset(params: Params, name: str) -> Row:
         "results": results,
         "pairs": pairs,
         "lead": _lead(results, pairs),
+        "errors": _rows(plots / "errors.csv", "method", "error", "source"),
+        "suspects": _rows(plots / "suspects.csv", "index", "label", "predicted", "probability"),
+        "suspects_picture": _picture(paths.suspects(name)),
         "claims": _rows(plots / "claims.csv", "name", "agrees"),
         "comparisons": _rows(plots / "comparisons.csv", "name", "agrees"),
     }

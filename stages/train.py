@@ -3,18 +3,21 @@
 from stages.common.command import run
 
 from handwriting.common import images
+from handwriting.folds import make_folds, take_folds
 from handwriting.models import persistence, pipeline
 from stages.common import paths, read_params
 from stages.common.outputs import atomic_write
 
 
 def main(dataset: str, model: str) -> None:
-    """Fit the model with the hyperparameters of params.yaml and save it."""
+    """Fit the model with the hyperparameters of params.yaml, calibrate it and save it."""
     params = read_params.load()
-    classifier = pipeline.build(
-        params.hyperparameters(model, dataset), params.dataset(dataset).image
-    )
-    pipeline.fit(classifier, images.load(paths.train(dataset)))
+    section = params.dataset(dataset)
+    classifier = pipeline.build(params.hyperparameters(model, dataset), section.image)
+    train = images.load(paths.train(dataset))
+    with read_params.faults_in(f"datasets.{dataset}.calibrate"):
+        folds = make_folds(train, section.calibrate.n_folds)
+    pipeline.fit(classifier, train, take_folds(folds, section.calibrate.n_images))
     with atomic_write(paths.model(dataset, model)) as path:
         persistence.save(classifier, path)
 

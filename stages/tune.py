@@ -6,7 +6,7 @@ import numpy as np
 
 from handwriting import model_selection
 from handwriting.common import images
-from handwriting.common.errors import InputError
+from handwriting.folds import make_folds
 from handwriting.models import pipeline
 from stages.common import paths, read_params
 from stages.common.outputs import write_csv
@@ -19,10 +19,8 @@ def main(dataset: str, model: str) -> None:
     first, grid = params.grid(model, dataset)
     train = images.load(paths.train(dataset))
     train = train.take(np.arange(min(section.tune.n_rows, len(train))))
-    try:
-        folds = model_selection.make_folds(train, section.tune.n_folds)
-    except InputError as error:
-        raise InputError(f"{paths.PARAMS}: datasets.{dataset}.tune.{error}") from None
+    with read_params.faults_in(f"datasets.{dataset}.tune"):
+        folds = make_folds(train, section.tune.n_folds)
     classifier = pipeline.build(first, section.image)
     candidates = model_selection.grid_search(classifier, grid, train, folds)
     write_csv(

@@ -165,5 +165,11 @@ HYPERPARAMETERS: dict[str, Hyperparameters] = {
 
 def fit_digits(name: str, digits: LabelledImages) -> Pipeline:
     """Fit one of the small models on the first 900 digits."""
-    model = pipeline.build(HYPERPARAMETERS[name], DIGITS_FORMAT)
-    return pipeline.fit(model, digits.take(np.arange(900)))
+    return fit(HYPERPARAMETERS[name], digits.take(np.arange(900)))
+
+
+def fit(hyperparameters: Hyperparameters, train: LabelledImages) -> Pipeline:
+    """Fit a model on digits and calibrate it on the last third of them."""
+    cut = len(train) * 2 // 3
+    folds = [(np.arange(cut), np.arange(cut, len(train)))]
+    return pipeline.fit(pipeline.build(hyperparameters, DIGITS_FORMAT), train, folds)

@@ -151,12 +151,35 @@ class Comparison(_Published):
     claimed: Literal["first better", "no difference"]
 
 
+class PublishedError(StrictModel):
+    """The error of another method on the same test images.
+
+    Attributes
+    ----------
+    dataset : str
+        A key of `datasets` in ``params.yaml``.
+    method, source : str
+        What was done and where it was published.
+    error : float
+        Share of test images that were classified wrongly.
+    n_images : int
+        Number of test images. With another split, the result is about other images.
+    """
+
+    dataset: Name
+    method: Text
+    error: Fraction
+    n_images: PositiveInt
+    source: Text
+
+
 class PublishedResults(StrictModel):
     """The whole of ``claims.yaml``."""
 
     write_ups: dict[Name, WriteUp]
     claims: list[Claim]
     comparisons: list[Comparison]
+    errors: list[PublishedError]
 
 
 def parse(content: Any, file: str) -> PublishedResults:

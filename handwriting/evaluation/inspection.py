@@ -13,7 +13,7 @@ Float64Array = npt.NDArray[np.float64]
 
 def has_support_vectors(model: Pipeline) -> bool:
     """Return whether the classifier has support vectors."""
-    return hasattr(model[-1], "support_")
+    return hasattr(model[-1].classifier_, "support_")
 
 
 def has_importances(model: Pipeline) -> bool:
@@ -22,7 +22,7 @@ def has_importances(model: Pipeline) -> bool:
 
     features = model["features"]
     of_parts = isinstance(features, str | UnitPixels | Binarizer) or _has_cells(features)
-    return of_parts and hasattr(model[-1], "feature_importances_")
+    return of_parts and hasattr(model[-1].classifier_, "feature_importances_")
 
 
 def importances(model: Pipeline) -> Float64Array:
@@ -34,7 +34,7 @@ def importances(model: Pipeline) -> Float64Array:
         Of each pixel, or of all directions of each cell of oriented gradients, for a model that
         `has_importances`. Sum 1.
     """
-    found = np.asarray(model[-1].feature_importances_, dtype=np.float64)
+    found = np.asarray(model[-1].classifier_.feature_importances_, dtype=np.float64)
     if _has_cells(model["features"]):
         gradients = model["features"].transformer_[-1]
         found = found.reshape(gradients.n_orientations, -1).sum(axis=0)
@@ -64,7 +64,7 @@ def support_weights(
     weights : ndarray of shape (n_SV,), float64
         Decreasing within each digit; equal weights are ordered by position.
     """
-    classifier = model[-1]
+    classifier = model[-1].classifier_
     positions = np.asarray(classifier.support_, dtype=np.intp)
     digits = np.repeat(classifier.classes_, classifier.n_support_).astype(np.uint8)
     weights = np.abs(classifier.dual_coef_).sum(axis=0)

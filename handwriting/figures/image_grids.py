@@ -52,11 +52,11 @@ def prediction_grid(
 def mistake_grid(
     mistakes: LabelledImages,
     predicted: Sequence[int],
-    margins: Sequence[float],
+    probabilities: Sequence[float],
     image: ImageFormat,
     title: str,
 ) -> Figure:
-    """Draw misclassified images with predicted digit, actual digit and margin.
+    """Draw misclassified images with predicted digit, actual digit and probability.
 
     Parameters
     ----------
@@ -64,14 +64,16 @@ def mistake_grid(
         n images.
     predicted : sequence of int
         n digits.
-    margins : sequence of float
-        The score of the first choice minus that of the second, n values.
+    probabilities : sequence of float
+        Probability of each prediction, 0–1.
     image : ImageFormat
     title : str
     """
     captions = [
-        (f"{_wrong(found, actual)}\nmargin {margin:.2f}", style.WRONG)
-        for found, actual, margin in zip(predicted, mistakes.labels.tolist(), margins, strict=True)
+        (f"{_wrong(found, actual)}\n{probability:.1%} sure", style.WRONG)
+        for found, actual, probability in zip(
+            predicted, mistakes.labels.tolist(), probabilities, strict=True
+        )
     ]
     return _grid(mistakes, captions, image, title)
 

@@ -10,6 +10,7 @@ SEQUENTIAL = "Blues"
 INK = "Greys"
 MISTAKES = "Oranges"
 WRONG = "#b2182b"
+POINTS = "#0072b2"
 _DOTS_PER_INCH = 100
 
 

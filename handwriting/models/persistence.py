@@ -13,6 +13,7 @@ from sklearn.pipeline import Pipeline
 from skops.io.exceptions import UntrustedTypesFoundException
 
 from handwriting.common.errors import InputError
+from handwriting.models.calibration import CalibratedClassifier
 
 # What a model file may contain besides scikit-learn's estimators and NumPy's arrays. A file with
 # any other type is refused before an object is created.
@@ -20,7 +21,9 @@ TRUSTED_TYPES = [
     "handwriting.features.blocks.Blockwise",
     "handwriting.features.deskew.Deskew",
     "handwriting.features.gradients.OrientedGradients",
+    "handwriting.features.pixels.ImagePixels",
     "handwriting.features.pixels.UnitPixels",
+    "handwriting.models.calibration.CalibratedClassifier",
     "handwriting.svm.svc.SVC",
     "sklearn.tree._tree.Tree",
 ]
@@ -51,9 +54,9 @@ def load(path: Path) -> Pipeline:
         raise InputError(f"{path}: not loaded: {error}") from None
     except (zipfile.BadZipFile, KeyError, ValueError, OSError, TypeError, EOFError) as error:
         raise InputError(f"{path}: not a model file ({error}); run `dvc repro`") from None
-    if not isinstance(model, Pipeline):
-        raise InputError(f"{path}: contains a {type(model).__name__}; must contain a Pipeline")
-    if not all(_is_sound(tree) for tree in _trees(model[-1])):
+    if not isinstance(model, Pipeline) or not isinstance(model[-1], CalibratedClassifier):
+        raise InputError(f"{path}: not a model of this version of the project; run `dvc repro`")
+    if not all(_is_sound(tree) for tree in _trees(model[-1].classifier_)):
         raise InputError(
             f"{path}: a tree in it has nodes that point outside the tree; run `dvc repro`"
         )

@@ -1,11 +1,9 @@
 """Builds and fits a model: a scikit-learn pipeline of features and a classifier.
 
-A model maps raw pixels, shape (n, height * width), to digits. Its features are inside it, so an
-image cannot be prepared differently from the training images.
+A model maps raw pixels, shape (n, height * width), to digits and their probabilities. Its features
+are inside it, so an image cannot be prepared differently from the training images.
 """
 
-import numpy as np
-import numpy.typing as npt
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline, make_pipeline
 
@@ -23,7 +21,8 @@ from handwriting.common.params.models import (
 from handwriting.features.blocks import Blockwise
 from handwriting.features.deskew import Deskew
 from handwriting.features.gradients import OrientedGradients
-from handwriting.features.pixels import UnitPixels
+from handwriting.features.pixels import ImagePixels, UnitPixels
+from handwriting.models.calibration import CalibratedClassifier, Fold
 
 
 def build(hyperparameters: Hyperparameters, image: ImageFormat) -> Pipeline:
@@ -38,58 +37,39 @@ def build(hyperparameters: Hyperparameters, image: ImageFormat) -> Pipeline:
     """
     return Pipeline(
         [
+            ("images", ImagePixels(image.height, image.width, image.pixel_max)),
             ("features", _build_features(hyperparameters.features, image)),
-            ("classifier", _build_classifier(hyperparameters)),
+            ("classifier", CalibratedClassifier(_build_classifier(hyperparameters))),
         ]
     )
 
 
-def fit(model: Pipeline, train: LabelledImages) -> Pipeline:
-    """Fit a model on all cores and return it."""
-    classifier = model[-1]
-    if hasattr(classifier, "n_jobs"):
-        classifier.n_jobs = -1
-    model.fit(train.pixels, train.labels)
-    if hasattr(classifier, "n_jobs"):
-        # Threads add up the trees' votes in the order in which they finish, which changes the last
-        # bits of the sums from one prediction to the next.
-        classifier.n_jobs = None
-    return model
-
-
-def n_pixels(model: Pipeline) -> int:
-    """Return the number of pixels of the images that a model was fitted to."""
-    # A first step that passes pixels through has no attributes.
-    sizes = (step.n_features_in_ for step in model if hasattr(step, "n_features_in_"))
-    return int(next(sizes))
-
-
-def margins(model: Pipeline, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
-    """Return a model's confidence: the score of its first choice minus that of its second.
-
-    Scores are decision values for a support vector classifier and probabilities for trees.
+def fit(model: Pipeline, train: LabelledImages, folds: list[Fold]) -> Pipeline:
+    """Fit a model on all cores and return it.
 
     Parameters
     ----------
     model : Pipeline
-        A fitted model.
-    pixels : ndarray of shape (n, height * width), uint8
-        At least one image.
-
-    Returns
-    -------
-    ndarray of shape (n,), float64
-        At least 0. With two classes, twice the absolute decision value of a support vector
-        classifier.
+        From `build`. Its features learn nothing from the images.
+    train : LabelledImages
+    folds : list
+        Folds of `train`, whose validation images calibrate the probabilities.
     """
-    if hasattr(model, "decision_function"):
-        scores = model.decision_function(pixels)
-        if scores.ndim == 1:  # two classes have one decision value, with opposite signs
-            scores = np.column_stack([-scores, scores])
-    else:
-        scores = model.predict_proba(pixels)
-    two_best = np.partition(scores, -2, axis=1)[:, -2:]
-    return np.asarray(two_best[:, 1] - two_best[:, 0], dtype=np.float64)
+    calibrated = model[-1]
+    parallel = hasattr(calibrated.classifier, "n_jobs")
+    if parallel:
+        calibrated.classifier.n_jobs = -1
+    model.fit(train.pixels, train.labels, classifier__folds=folds)
+    if parallel:
+        # Threads add up the trees' votes in the order in which they finish, which changes the last
+        # bits of the sums from one prediction to the next.
+        calibrated.classifier.n_jobs = calibrated.classifier_.n_jobs = None
+    return model
+
+
+def image_format(model: Pipeline) -> ImageFormat:
+    """Return the size and the pixel range of the images that a model takes."""
+    return ImageFormat.model_validate(model["images"].get_params())
 
 
 def _build_features(features: Features, image: ImageFormat) -> BaseEstimator | str:
@@ -115,7 +95,7 @@ def _build_classifier(hyperparameters: Hyperparameters) -> BaseEstimator:
         case SupportVectorClassifier():
             from handwriting.svm.svc import SVC
 
-            return SVC(**arguments)
+            return SVC(**arguments, decision_function_shape="ovo")
         case RandomForest():
             from sklearn.ensemble import RandomForestClassifier
 

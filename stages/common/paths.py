@@ -71,6 +71,11 @@ def samples(dataset: str) -> Path:
     return Path("plots", dataset, "samples.png")
 
 
+def suspects(dataset: str) -> Path:
+    """Picture of test images whose label is probably wrong."""
+    return Path("plots", dataset, "suspects.png")
+
+
 def pictures(dataset: str, model: str) -> Path:
     """Folder with the pictures of a model."""
     return Path("plots", dataset, model)

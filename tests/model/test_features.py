@@ -14,6 +14,7 @@ from handwriting.common.params.models import (
     GradientParams,
     SupportVectorClassifier,
 )
+from handwriting.folds import make_folds
 from handwriting.models import pipeline
 
 IMAGE = ImageFormat(height=16, width=16, pixel_max=16)
@@ -36,7 +37,7 @@ def enlarged(digits: LabelledImages) -> LabelledImages:
 
 def test_mistakes_after_a_short_grid_search(enlarged: LabelledImages) -> None:
     train, test = enlarged.take(np.arange(898)), enlarged.take(np.arange(898, 1797))
-    folds = model_selection.make_folds(train, 5)
+    folds = make_folds(train, 5)
 
     def mistakes(features: Features, gammas: list[float]) -> int:
         def build(C: float, gamma: float):
@@ -48,7 +49,7 @@ def test_mistakes_after_a_short_grid_search(enlarged: LabelledImages) -> None:
         grid = {"C": [1, 10, 100], "gamma": gammas}
         candidates = model_selection.grid_search(build(1, gammas[0]), grid, train, folds)
         best = max(candidates, key=lambda candidate: candidate.accuracy)
-        model = pipeline.fit(build(**best.values), train)
+        model = pipeline.fit(build(**best.values), train, folds[:1])
         return int(np.sum(model.predict(test.pixels) != test.labels))
 
     raw, default = mistakes("unit", [0.003, 0.01, 0.03, 0.1]), mistakes(DEFAULT, [0.01, 0.1, 1])

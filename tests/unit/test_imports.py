@@ -25,7 +25,12 @@ ALLOWED = {
     ],
     "handwriting/evaluation/statistics.py": [],
     "handwriting/tables.py": ["handwriting/common/"],
-    "handwriting/model_selection.py": ["handwriting/common/", "handwriting/svm/"],
+    "handwriting/folds.py": ["handwriting/common/"],
+    "handwriting/model_selection.py": [
+        "handwriting/common/",
+        "handwriting/folds.py",
+        "handwriting/svm/",
+    ],
     "stages/common/": ["handwriting/common/"],
     "stages/": ["handwriting/", "stages/common/"],
     "tools/": ["handwriting/", "stages/common/"],

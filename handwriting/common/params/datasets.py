@@ -117,6 +117,22 @@ class Tuning(StrictModel):
     n_rows: PositiveInt
 
 
+class Calibration(StrictModel):
+    """How probabilities are calibrated.
+
+    Attributes
+    ----------
+    n_folds : int
+        Number of folds of all training images. Writers are not divided where they are known.
+    n_images : int
+        Number of images to calibrate on: folds are validated, each by a further fit of the model,
+        until there are so many.
+    """
+
+    n_folds: FoldCount
+    n_images: PositiveInt
+
+
 class LearningCurve(StrictModel):
     """How learning curves are computed.
 
@@ -152,6 +168,7 @@ class Dataset(StrictModel):
         How the images are divided into training and test images.
     tune : Tuning
     curve : LearningCurve
+    calibrate : Calibration
     models : dict
         Features and hyperparameters of each model on this dataset, by the model's name.
     grids : dict
@@ -163,5 +180,6 @@ class Dataset(StrictModel):
     split: Split
     tune: Tuning
     curve: LearningCurve
+    calibrate: Calibration
     models: dict[Name, Hyperparameters]
     grids: dict[Name, Grid]

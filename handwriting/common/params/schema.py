@@ -21,9 +21,33 @@ class Describe(StrictModel):
 
 
 class Evaluate(StrictModel):
-    """The confidence level of all intervals and tests."""
+    """How test results are measured.
+
+    Attributes
+    ----------
+    confidence : float
+        Level of all intervals and tests.
+    target_error : float
+        Share of mistakes that is allowed after doubtful images are rejected.
+    """
 
     confidence: Confidence
+    target_error: Annotated[float, Field(ge=0, lt=1)]
+
+
+class Suspects(StrictModel):
+    """Which test images are suspected of wrong labels: good models agree against the label.
+
+    Attributes
+    ----------
+    min_accuracy : float
+        Accuracy on the test images from which a model is good.
+    n_images : int
+        Number of images in the picture, at most.
+    """
+
+    min_accuracy: Fraction
+    n_images: Annotated[int, Field(ge=1, le=100)]
 
 
 class Draw(StrictModel):
@@ -74,6 +98,7 @@ class Params(Models):
     datasets: Annotated[dict[Name, Dataset], Field(min_length=1)]
     describe: Describe
     evaluate: Evaluate
+    suspects: Suspects
     draw: Draw
     verdict: Verdict
 

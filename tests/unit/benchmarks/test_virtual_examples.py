@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 
 from benchmarks import virtual_examples
 from benchmarks.deformation import deform
 from benchmarks.virtual_examples import VirtualExamples
 from handwriting.common.images import LabelledImages
-from handwriting.common.params.models import SupportVectorClassifier
-from handwriting.models import pipeline
+from handwriting.features.pixels import UnitPixels
+from handwriting.svm.svc import SVC
 from tests.helpers import DIGITS_FORMAT
 
 SETTINGS = VirtualExamples(n_copies=2, amplitude=0.2, smoothness=1.5, seed=7)
@@ -20,8 +20,12 @@ def train(digits: LabelledImages) -> LabelledImages:
 
 @pytest.fixture
 def fitted(train: LabelledImages) -> Pipeline:
-    hyperparameters = SupportVectorClassifier(kind="svc", features="unit", C=5, gamma=0.1)
-    return pipeline.fit(pipeline.build(hyperparameters, DIGITS_FORMAT), train)
+    return fit(train)
+
+
+def fit(train: LabelledImages) -> Pipeline:
+    model = make_pipeline(UnitPixels(16), SVC(C=5, gamma=0.1))
+    return model.fit(train.pixels, train.labels)
 
 
 def test_the_classifier_is_fitted_to_support_vectors_and_their_copies(
@@ -34,7 +38,7 @@ def test_the_classifier_is_fitted_to_support_vectors_and_their_copies(
     copies = [deform(images, 0.2, 1.5, random).reshape(-1, 64) for _ in range(2)]
     pixels = np.concatenate([train.pixels[origin], *copies])
     labels = np.tile(train.labels[origin], 3)
-    oracle = fitted[-1].__class__(C=5, gamma=0.1).fit(pixels / np.float32(16), labels)
+    oracle = SVC(C=5, gamma=0.1).fit(pixels / np.float32(16), labels)
     np.testing.assert_array_equal(
         refitted.decision_function(train.pixels),
         oracle.decision_function(train.pixels / np.float32(16)),
@@ -56,8 +60,6 @@ def test_every_support_vector_names_the_image_it_was_made_from(
 
 def test_the_same_seed_gives_the_same_model(train: LabelledImages) -> None:
     def coefficients() -> np.ndarray:
-        hyperparameters = SupportVectorClassifier(kind="svc", features="unit", C=5, gamma=0.1)
-        model = pipeline.fit(pipeline.build(hyperparameters, DIGITS_FORMAT), train)
-        return virtual_examples.refit(model, train, DIGITS_FORMAT, SETTINGS)[-1].dual_coef_
+        return virtual_examples.refit(fit(train), train, DIGITS_FORMAT, SETTINGS)[-1].dual_coef_
 
     np.testing.assert_array_equal(coefficients(), coefficients())

@@ -12,6 +12,7 @@ from handwriting.features.blocks import Blockwise
 from handwriting.features.deskew import Deskew
 from handwriting.features.gradients import OrientedGradients
 from handwriting.features.pixels import UnitPixels
+from handwriting.models.calibration import CalibratedClassifier
 from handwriting.svm.svc import SVC
 
 
@@ -21,20 +22,34 @@ def some_digits(digits: LabelledImages) -> LabelledImages:
 
 
 def forest(features: object) -> Pipeline:
-    classifier = RandomForestClassifier(n_estimators=5, random_state=0)
-    return Pipeline([("features", features), ("classifier", classifier)])
+    return model_of(features, RandomForestClassifier(n_estimators=5, random_state=0))
+
+
+def model_of(features: object, classifier: object) -> Pipeline:
+    return Pipeline([("features", features), ("classifier", CalibratedClassifier(classifier))])
+
+
+def fit(model: Pipeline, pixels: np.ndarray, labels: np.ndarray) -> Pipeline:
+    """Fit a model; how it is calibrated does not matter here."""
+    everything = np.arange(len(labels))
+    return model.fit(pixels, labels, classifier__folds=[(everything, everything)])
+
+
+def fit_svc(pixels: np.ndarray, labels: np.ndarray, **hyperparameters: float) -> Pipeline:
+    classifier = SVC(**hyperparameters, decision_function_shape="ovo")
+    return fit(model_of("passthrough", classifier), pixels, labels)
 
 
 def test_support_weights_are_sums_of_absolute_dual_coefficients(
     some_digits: LabelledImages,
 ) -> None:
-    model = make_pipeline(SVC(gamma=0.001)).fit(some_digits.pixels, some_digits.labels)
+    model = fit_svc(some_digits.pixels, some_digits.labels, gamma=0.001)
     positions, labels, weights = inspection.support_weights(model)
-    assert sorted(positions) == sorted(model[-1].support_)
+    assert sorted(positions) == sorted(model[-1].classifier_.support_)
     assert labels.tolist() == some_digits.labels[positions].tolist()
     assert labels.tolist() == sorted(labels)
     sums = np.zeros(len(some_digits))
-    sums[model[-1].support_] = np.abs(model[-1].dual_coef_).sum(axis=0)
+    sums[model[-1].classifier_.support_] = np.abs(model[-1].classifier_.dual_coef_).sum(axis=0)
     np.testing.assert_allclose(weights, sums[positions])
     for digit in range(10):
         decreasing = np.sort(sums[some_digits.labels == digit])[::-1]
@@ -45,7 +60,7 @@ def test_support_weights_are_sums_of_absolute_dual_coefficients(
 
 def test_equal_support_weights_are_in_table_order(some_digits: LabelledImages) -> None:
     """A small C bounds most coefficients, so that most weights are equal."""
-    model = make_pipeline(SVC(gamma=0.1, C=1e-3)).fit(some_digits.pixels, some_digits.labels)
+    model = fit_svc(some_digits.pixels, some_digits.labels, gamma=0.1, C=1e-3)
     positions, labels, weights = inspection.support_weights(model)
     is_tie = (np.diff(weights) == 0) & (np.diff(labels) == 0)
     assert is_tie.sum() > 10
@@ -54,7 +69,7 @@ def test_equal_support_weights_are_in_table_order(some_digits: LabelledImages) -
 
 def test_support_weights_of_two_classes(some_digits: LabelledImages) -> None:
     two = some_digits.take(np.flatnonzero(some_digits.labels > 7))
-    model = make_pipeline(SVC(gamma=0.001)).fit(two.pixels, two.labels)
+    model = fit_svc(two.pixels, two.labels, gamma=0.001)
     positions, labels, weights = inspection.support_weights(model)
     assert set(labels) == {8, 9}
     assert labels.tolist() == two.labels[positions].tolist()
@@ -62,7 +77,7 @@ def test_support_weights_of_two_classes(some_digits: LabelledImages) -> None:
 
 
 def test_there_is_one_importance_per_pixel(some_digits: LabelledImages) -> None:
-    model = forest("passthrough").fit(some_digits.pixels, some_digits.labels)
+    model = fit(forest("passthrough"), some_digits.pixels, some_digits.labels)
     importances = inspection.importances(model)
     assert inspection.has_importances(model)
     assert importances.shape == (64,)
@@ -72,8 +87,7 @@ def test_there_is_one_importance_per_pixel(some_digits: LabelledImages) -> None:
 
 def test_a_pixel_that_decides_alone_has_all_importance() -> None:
     X = np.array([[0, 3], [1, 3], [0, 3], [1, 3]])
-    classifier = DecisionTreeClassifier()
-    model = Pipeline([("features", "passthrough"), ("classifier", classifier)]).fit(X, X[:, 0])
+    model = fit(model_of("passthrough", DecisionTreeClassifier()), X, X[:, 0])
     assert inspection.importances(model).tolist() == [1, 0]
 
 
@@ -81,7 +95,7 @@ def test_a_pixel_that_decides_alone_has_all_importance() -> None:
 def test_features_of_one_pixel_each_have_importances(
     features: object, some_digits: LabelledImages
 ) -> None:
-    model = forest(features).fit(some_digits.pixels, some_digits.labels)
+    model = fit(forest(features), some_digits.pixels, some_digits.labels)
     assert inspection.has_importances(model)
     assert not inspection.has_support_vectors(model)
 
@@ -90,10 +104,10 @@ def test_oriented_gradients_have_one_importance_per_cell(some_digits: LabelledIm
     gradients = make_pipeline(
         Deskew(8, 8, size=12), OrientedGradients(12, n_orientations=4, n_cells=3)
     )
-    model = forest(Blockwise(gradients)).fit(some_digits.pixels, some_digits.labels)
+    model = fit(forest(Blockwise(gradients)), some_digits.pixels, some_digits.labels)
     found = inspection.importances(model)
     assert inspection.has_importances(model)
-    by_feature = model[-1].feature_importances_
+    by_feature = model[-1].classifier_.feature_importances_
     assert found.shape == (9,)
     assert found[5] == pytest.approx(
         by_feature[5] + by_feature[14] + by_feature[23] + by_feature[32]
@@ -101,12 +115,11 @@ def test_oriented_gradients_have_one_importance_per_cell(some_digits: LabelledIm
 
 
 def test_features_that_mix_pixels_have_no_importances(some_digits: LabelledImages) -> None:
-    model = forest(PCA()).fit(some_digits.pixels, some_digits.labels)
+    model = fit(forest(PCA()), some_digits.pixels, some_digits.labels)
     assert not inspection.has_importances(model)
 
 
 def test_a_support_vector_classifier_has_no_importances(some_digits: LabelledImages) -> None:
-    model = Pipeline([("features", "passthrough"), ("classifier", SVC(gamma=0.001))])
-    model.fit(some_digits.pixels, some_digits.labels)
+    model = fit_svc(some_digits.pixels, some_digits.labels, gamma=0.001)
     assert inspection.has_support_vectors(model)
     assert not inspection.has_importances(model)

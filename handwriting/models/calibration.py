@@ -1,0 +1,148 @@
+"""Probabilities for classifiers: calibrated on training images that the classifier did not see."""
+
+from itertools import combinations
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize_scalar
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.utils.validation import check_is_fitted
+
+Float64Array = npt.NDArray[np.float64]
+# Positions of the rows to fit to and of the rows to score.
+Fold = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
+
+# Slope of the logistic function of a decision value of a pair of classes. Chosen on training
+# images; between 3 and 15 it changes little. Smaller values let large decision values of easy pairs
+# outweigh a narrow decision, larger ones count votes only.
+_SLOPE = 7.0
+# Added to the probabilities of trees, which are often exactly 0.
+_SMOOTHING = 1e-3
+# Limits of the exponent, as natural logarithms.
+_LOG_EXPONENTS = (-5.0, 5.0)
+
+
+class CalibratedClassifier(ClassifierMixin, BaseEstimator):
+    """A classifier with calibrated probabilities.
+
+    The probability of a class is proportional to a power of its score. For a classifier with a
+    probability for each class, this is the score. For one with decision values for each pair of
+    classes, the score is the product, over the other classes, of the probability that the class
+    wins the pair, a logistic function of the decision value. The exponent is the same for all
+    classes and minimises the log loss on held-out samples. The predicted class is the most
+    probable one.
+
+    Parameters
+    ----------
+    classifier : classifier
+        Unfitted. Has `decision_function` with one column for each pair of classes ('ovo'), or
+        `predict_proba`.
+
+    Attributes
+    ----------
+    classifier_ : classifier
+        Fitted to all samples.
+    classes_ : ndarray of shape (n_classes,)
+        Class labels.
+    exponent_ : float
+        The inverse of the temperature, three significant digits.
+
+    References
+    ----------
+    C. Guo, G. Pleiss, Y. Sun and K. Weinberger, "On calibration of modern neural networks", ICML
+    2017: temperature scaling.
+    D. Price, S. Knerr, L. Personnaz and G. Dreyfus, "Pairwise neural network classifiers with
+    probabilistic outputs", NIPS 1994: probabilities of classes from those of pairs.
+    J. Platt, "Probabilistic outputs for support vector machines", 1999: the logistic function of a
+    decision value, fitted to held-out samples.
+    """
+
+    def __init__(self, classifier: Any) -> None:
+        self.classifier = classifier
+
+    def fit(self, X: npt.NDArray[Any], y: npt.NDArray[Any], folds: list[Fold]) -> Self:
+        """Fit the classifier to all samples, and the exponent to the scores of held-out samples.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+        y : ndarray of shape (n_samples,)
+        folds : list of (ndarray of int, ndarray of int)
+            For each fold, the positions of the samples that a clone of the classifier is fitted to
+            and of the held-out samples that it scores. At least one fold.
+        """
+        self.classes_ = np.unique(y)
+        scores = [self._held_out_scores(X, y, *fold) for fold in folds]
+        held_out = np.concatenate([validated for _, validated in folds])
+        targets = np.searchsorted(self.classes_, y[held_out])
+        self.exponent_ = _best_exponent(np.concatenate(scores), targets)
+        self.classifier_ = clone(self.classifier).fit(X, y)
+        return self
+
+    def predict_proba(self, X: npt.NDArray[Any]) -> Float64Array:
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), float64
+            In the order of `classes_`; each row has the sum 1.
+        """
+        check_is_fitted(self)
+        return np.exp(_normalise(self.exponent_ * _log_scores(self.classifier_, X)))
+
+    def predict(self, X: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return the most probable class of each sample; the first of equally probable ones."""
+        labels: npt.NDArray[Any] = self.classes_[np.argmax(self.predict_proba(X), axis=1)]
+        return labels
+
+    def _held_out_scores(
+        self,
+        X: npt.NDArray[Any],
+        y: npt.NDArray[Any],
+        fitted: npt.NDArray[np.intp],
+        validated: npt.NDArray[np.intp],
+    ) -> Float64Array:
+        """Score the held-out samples of a fold; a class without training samples scores lowest."""
+        classifier = clone(self.classifier).fit(X[fitted], y[fitted])
+        known = _log_scores(classifier, X[validated])
+        scores = np.repeat(known.min(axis=1, keepdims=True), len(self.classes_), axis=1)
+        scores[:, np.searchsorted(self.classes_, classifier.classes_)] = known
+        return scores
+
+
+def _log_scores(classifier: Any, X: npt.NDArray[Any]) -> Float64Array:
+    """Return the logarithm of each class's score, shape (n_samples, n_classes)."""
+    if not hasattr(classifier, "decision_function"):
+        return np.asarray(np.log(classifier.predict_proba(X) + _SMOOTHING))
+    values = classifier.decision_function(X)
+    if values.ndim == 1:  # two classes have one decision value, positive for the second
+        values = -values[:, np.newaxis]
+    scores = np.zeros((len(values), len(classifier.classes_)))
+    for column, (first, second) in enumerate(combinations(range(scores.shape[1]), 2)):
+        scores[:, first] -= np.logaddexp(0, -_SLOPE * values[:, column])
+        scores[:, second] -= np.logaddexp(0, _SLOPE * values[:, column])
+    return scores
+
+
+def _normalise(logarithms: Float64Array) -> Float64Array:
+    """Shift rows so that their exponentials have the sum 1."""
+    shifted = logarithms - logarithms.max(axis=1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
+
+
+def _best_exponent(scores: Float64Array, targets: npt.NDArray[np.intp]) -> float:
+    """Return the exponent with the smallest log loss."""
+    rows = np.arange(len(targets))
+
+    def log_loss(log_exponent: float) -> float:
+        return -float(_normalise(np.exp(log_exponent) * scores)[rows, targets].mean())
+
+    found = minimize_scalar(log_loss, bounds=_LOG_EXPONENTS, method="bounded")
+    # Further digits change no probability noticeably; without them, the last bits of the scores,
+    # which differ between processors, do not matter.
+    return float(f"{np.exp(found.x):.3g}")
