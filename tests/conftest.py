@@ -7,12 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from filelock import FileLock
+from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from handwriting.common.images import LabelledImages
 from handwriting.data import datasets, mirrors, table
 from tests.helpers import MIRROR, PROJECT, Repository, clone, copy
+
+# On a busy machine, a fast example may take long.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 # Fast tests first, so that a mistake shows early.
 _ORDER = ("unit", "results", "data", "pipeline", "model")

@@ -18,7 +18,7 @@ from stages.common import paths
 from tools.check_params import check
 from tools.prune import prune
 
-_PER_DATASET = ("describe", "compare", "claims")
+_PER_DATASET = ("describe", "compare", "suspects", "claims")
 
 
 class _Dvc:

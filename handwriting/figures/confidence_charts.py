@@ -5,7 +5,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import LogLocator, NullLocator, PercentFormatter
 
 from handwriting.figures import style
 
@@ -88,6 +88,8 @@ def _draw_reject_curve(ax: Axes, curve: Sequence[Row], target_error: float) -> N
     )
     ax.title.set_fontsize(10)
     ax.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_minor_locator(NullLocator())
     ax.yaxis.set_major_formatter(
         lambda error, _: "0" if error <= _NO_ERROR else f"{100 * error:g} %"
     )

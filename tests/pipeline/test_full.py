@@ -80,7 +80,9 @@ def test_the_baselines_hold(dataset: str, model: str, lowest: float, full: Repos
 @pytest.mark.parametrize(("dataset", "model"), PAIRS)
 def test_metrics_are_what_the_predictions_say(dataset: str, model: str, full: Repository) -> None:
     rows = read_csv(full.root / f"data/evaluation/{dataset}/{model}/predictions.csv")
-    index, actual, predicted = np.array([tuple(map(int, row.values())) for row in rows]).T
+    index, actual, predicted, probability = np.array(
+        [[float(value) for value in row.values()] for row in rows]
+    ).T
     test = images.load(full.root / f"data/split/{dataset}/test")
     np.testing.assert_array_equal(index, test.rows)
     np.testing.assert_array_equal(actual, test.labels)
@@ -88,6 +90,42 @@ def test_metrics_are_what_the_predictions_say(dataset: str, model: str, full: Re
     assert metrics["mistakes"] == int(np.sum(actual != predicted))
     assert metrics["accuracy"] == pytest.approx(np.mean(actual == predicted), abs=5e-6)
     assert metrics["accuracy_low"] < metrics["accuracy"] < metrics["accuracy_high"]
+    # Rejecting one image less would leave too many mistakes.
+    n_rejected = round(metrics["reject_rate"] * len(rows))
+    wrong = (actual != predicted)[np.argsort(probability, kind="stable")]
+    if n_rejected < len(rows):
+        assert np.mean(wrong[n_rejected:]) <= 0.001
+    assert n_rejected == 0 or np.mean(wrong[n_rejected - 1 :]) > 0.001
+    assert np.mean(probability) == pytest.approx(metrics["accuracy"], abs=0.03)
+
+
+def test_the_probabilities_of_the_svc_are_calibrated(full: Repository) -> None:
+    metrics = json.loads((full.root / "metrics/mnist/svc.json").read_text())
+    assert metrics["calibration_error"] <= 0.003
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_suspects_are_the_images_on_which_all_good_models_disagree_with_the_label(
+    dataset: str, full: Repository
+) -> None:
+    predictions = {
+        model: read_csv(full.root / f"data/evaluation/{dataset}/{model}/predictions.csv")
+        for model in MODELS
+    }
+    good = [
+        rows
+        for rows in predictions.values()
+        if np.mean([row["actual"] == row["predicted"] for row in rows]) >= 0.98
+    ]
+    expected = {
+        rows[0]["index"]
+        for rows in zip(*good, strict=True)
+        if len({row["predicted"] for row in rows}) == 1
+        and rows[0]["predicted"] != rows[0]["actual"]
+    }
+    found = read_csv(full.root / f"plots/{dataset}/suspects.csv")
+    assert {row["index"] for row in found} == expected
+    assert found
 
 
 def test_everything_is_up_to_date_and_nothing_runs_again(full: Repository) -> None:
@@ -103,7 +141,16 @@ def test_git_shows_no_change_except_where_processors_round_differently(full: Rep
 
 @pytest.mark.parametrize("dataset", DATASETS)
 @pytest.mark.parametrize(
-    "table", ["accuracy", "confusion", "per_digit", "learning_curve", "tuning"]
+    "table",
+    [
+        "accuracy",
+        "confusion",
+        "per_digit",
+        "reliability",
+        "reject_curve",
+        "learning_curve",
+        "tuning",
+    ],
 )
 def test_the_committed_tables_of_trees_on_raw_pixels_are_reproduced(
     dataset: str, table: str, full: Repository

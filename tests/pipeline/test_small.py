@@ -51,7 +51,8 @@ def test_one_hyperparameter_reruns_its_model_and_the_comparison_and_nothing_else
 ) -> None:
     small.edit_params(forest_is_larger)
     stages = ("train", "curve", "evaluate", "draw")
-    expected = {*(f"{stage}@mnist-forest" for stage in stages), "compare@mnist", "report"}
+    expected = {*(f"{stage}@mnist-forest" for stage in stages), "compare@mnist"}
+    expected |= {"suspects@mnist", "report"}
     assert small.stages_run_by("dvc", "repro") == expected
 
 
@@ -59,6 +60,7 @@ def test_a_colour_reruns_only_what_draws(small: Repository) -> None:
     with (small.root / "handwriting" / "figures" / "style.py").open("a") as file:
         file.write("# another colour\n")
     drawing = {f"describe@{dataset}" for dataset in DATASETS}
+    drawing |= {f"suspects@{dataset}" for dataset in DATASETS}
     drawing |= {f"draw@{dataset}-{model}" for dataset, model in PAIRS}
     # The pictures are the same bytes, so the report need not be rendered again.
     assert small.stages_run_by("dvc", "repro") == drawing
@@ -219,7 +221,15 @@ def models_in(path) -> set[str]:
     return {row["model"] for row in read_csv(path)}
 
 
-TABLES = ("accuracy", "confusion", "per_digit", "learning_curve", "tuning")
+TABLES = (
+    "accuracy",
+    "confusion",
+    "per_digit",
+    "reliability",
+    "reject_curve",
+    "learning_curve",
+    "tuning",
+)
 
 
 def test_a_model_is_a_change_of_params_alone_and_leaves_nothing_when_it_goes(

@@ -190,6 +190,32 @@ def test_the_page_on_recognition_quotes_the_errors(dataset: str, model: str) -> 
     assert f"{error:.2f} % ({low:.2f}–{high:.2f} %)" in page
 
 
+def test_the_readme_quotes_the_errors_beside_published_ones() -> None:
+    rows = table_rows(README, "## Beside published results")
+    ours = {row[0].split("`")[1]: row[1].strip("*") for row in rows if row[2] == "this pipeline"}
+    table = {row["method"]: row for row in read_csv(PROJECT / "plots/mnist/errors.csv")}
+    assert list(ours) == ["svc", "forest"]
+    for model, quoted in ours.items():
+        error = f"{percent(table[model]['error'], 2)} %"
+        assert quoted == f"{error} ({interval(table[model], 'low', 'high', 2)})"
+    published = [row[1] for row in rows if row[2] != "this pipeline"]
+    listed = {f"{100 * entry['error']:.3g}" for entry in CLAIMS["errors"]}
+    assert {text.removesuffix(" %") for text in published} <= listed
+    errors = [float(row[1].strip("*").split(" %")[0]) for row in rows]
+    assert errors == sorted(errors)
+
+
+@pytest.mark.parametrize(("dataset", "model"), PAIRS)
+def test_the_page_on_recognition_quotes_the_confidence(dataset: str, model: str) -> None:
+    metrics = json.loads((PROJECT / f"metrics/{dataset}/{model}.json").read_text())
+    page = PROJECT / "docs" / "recognition.md"
+    rows = {(row[0], row[1]): row[2:] for row in table_rows(page, "## Confidence")}
+    assert rows[dataset, model] == [
+        f"{metrics['calibration_error']:.4f}",
+        f"{percent(metrics['reject_rate'], 1)} %",
+    ]
+
+
 def test_no_number_is_left_to_be_filled_in() -> None:
     pages = [README, *(PROJECT / "docs").glob("*.md")]
     assert [page.name for page in pages if "TODO" in page.read_text(encoding="utf-8")] == []

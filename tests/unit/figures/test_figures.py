@@ -7,6 +7,7 @@ from matplotlib.image import imread
 from handwriting.common.images import LabelledImages
 from handwriting.common.params.datasets import ImageFormat
 from handwriting.figures import image_grids, style
+from handwriting.figures.confidence_charts import confidence_charts
 from handwriting.figures.confusion_matrix import confusion_matrix
 from handwriting.figures.importance_map import importance_map
 from handwriting.figures.mosaic import Layout, Tile, mosaic
@@ -145,3 +146,29 @@ def test_of_equally_good_cells_the_first_is_framed() -> None:
 def test_a_grid_of_one_hyperparameter_is_a_column() -> None:
     figure = tuning_map(np.array([[0.5], [0.7]]), ROWS, Axis("", [""]), None, "title")
     assert figure.axes[0].patches[0].get_xy() == (-0.5, 0.5)
+
+
+def test_confidence_charts_show_each_group_and_where_the_target_is_reached() -> None:
+    bins = [
+        {"n_images": 7, "probability": 0.55, "accuracy": 4 / 7, "low": 0.2, "high": 0.9},
+        {"n_images": 1234, "probability": 0.99, "accuracy": 0.98, "low": 0.97, "high": 0.99},
+    ]
+    curve = [
+        {"rejected": 0.0, "error": 0.02},
+        {"rejected": 0.1, "error": 0.001},
+        {"rejected": 0.2, "error": 0.0},
+    ]
+    figure = confidence_charts(bins, curve, 0.001, "title")
+    reliability, reject = figure.axes
+    assert {text.get_text() for text in reliability.texts} == {"7", "1,234"}
+    points = reliability.lines[1]
+    np.testing.assert_allclose(points.get_xydata(), [[0.55, 4 / 7], [0.99, 0.98]])
+    np.testing.assert_allclose(reject.lines[0].get_xydata(), [[0, 0.02], [0.1, 0.001], [0.2, 1e-4]])
+    assert reject.lines[1].get_ydata()[0] == 0.001
+    assert reject.get_xlim() == (0, 0.2)  # twice the share at which the target is reached
+
+
+def test_a_target_that_no_share_reaches_shows_the_whole_curve() -> None:
+    curve = [{"rejected": 0.0, "error": 0.5}, {"rejected": 0.5, "error": 0.4}]
+    _, reject = confidence_charts([], curve, 0.001, "title").axes
+    assert reject.get_xlim() == (0, 1)
