@@ -9,6 +9,8 @@ from scipy.optimize import minimize_scalar
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
+from handwriting.models.novelty import ClassSubspaces
+
 Float64Array = npt.NDArray[np.float64]
 # Positions of the rows to fit to and of the rows to score.
 Fold = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
@@ -38,10 +40,12 @@ class CalibratedClassifier(ClassifierMixin, BaseEstimator):
     classifier : classifier
         Unfitted. Has `decision_function` with one column for each pair of classes ('ovo'), or
         `predict_proba`.
+    novelty : ClassSubspaces
+        Unfitted detector of samples that belong to no class.
 
     Attributes
     ----------
-    classifier_ : classifier
+    classifier_, novelty_ : classifier, ClassSubspaces
         Fitted to all samples.
     classes_ : ndarray of shape (n_classes,)
         Class labels.
@@ -58,8 +62,9 @@ class CalibratedClassifier(ClassifierMixin, BaseEstimator):
     decision value, fitted to held-out samples.
     """
 
-    def __init__(self, classifier: Any) -> None:
+    def __init__(self, classifier: Any, novelty: ClassSubspaces) -> None:
         self.classifier = classifier
+        self.novelty = novelty
 
     def fit(self, X: npt.NDArray[Any], y: npt.NDArray[Any], folds: list[Fold]) -> Self:
         """Fit the classifier to all samples, and the exponent to the scores of held-out samples.
@@ -78,6 +83,7 @@ class CalibratedClassifier(ClassifierMixin, BaseEstimator):
         targets = np.searchsorted(self.classes_, y[held_out])
         self.exponent_ = _best_exponent(np.concatenate(scores), targets)
         self.classifier_ = clone(self.classifier).fit(X, y)
+        self.novelty_ = clone(self.novelty).fit(X, y)
         return self
 
     def predict_proba(self, X: npt.NDArray[Any]) -> Float64Array:

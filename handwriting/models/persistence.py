@@ -24,6 +24,7 @@ TRUSTED_TYPES = [
     "handwriting.features.pixels.ImagePixels",
     "handwriting.features.pixels.UnitPixels",
     "handwriting.models.calibration.CalibratedClassifier",
+    "handwriting.models.novelty.ClassSubspaces",
     "handwriting.svm.svc.SVC",
     "sklearn.tree._tree.Tree",
 ]

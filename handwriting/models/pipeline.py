@@ -23,6 +23,7 @@ from handwriting.features.deskew import Deskew
 from handwriting.features.gradients import OrientedGradients
 from handwriting.features.pixels import ImagePixels, UnitPixels
 from handwriting.models.calibration import CalibratedClassifier, Fold
+from handwriting.models.novelty import ClassSubspaces
 
 
 def build(hyperparameters: Hyperparameters, image: ImageFormat) -> Pipeline:
@@ -39,7 +40,7 @@ def build(hyperparameters: Hyperparameters, image: ImageFormat) -> Pipeline:
         [
             ("images", ImagePixels(image.height, image.width, image.pixel_max)),
             ("features", _build_features(hyperparameters.features, image)),
-            ("classifier", CalibratedClassifier(_build_classifier(hyperparameters))),
+            ("classifier", _build_final_step(hyperparameters)),
         ]
     )
 
@@ -86,6 +87,10 @@ def _build_features(features: Features, image: ImageFormat) -> BaseEstimator | s
             deskew = Deskew(image.height, image.width, **features.deskew.model_dump())
             gradients = OrientedGradients(deskew.size, **features.gradients.model_dump())
             return Blockwise(make_pipeline(UnitPixels(image.pixel_max), deskew, gradients))
+
+
+def _build_final_step(hyperparameters: Hyperparameters) -> CalibratedClassifier:
+    return CalibratedClassifier(_build_classifier(hyperparameters), ClassSubspaces())
 
 
 def _build_classifier(hyperparameters: Hyperparameters) -> BaseEstimator:

@@ -13,6 +13,7 @@ from handwriting.features.deskew import Deskew
 from handwriting.features.gradients import OrientedGradients
 from handwriting.features.pixels import UnitPixels
 from handwriting.models.calibration import CalibratedClassifier
+from handwriting.models.novelty import ClassSubspaces
 from handwriting.svm.svc import SVC
 
 
@@ -26,7 +27,9 @@ def forest(features: object) -> Pipeline:
 
 
 def model_of(features: object, classifier: object) -> Pipeline:
-    return Pipeline([("features", features), ("classifier", CalibratedClassifier(classifier))])
+    return Pipeline(
+        [("features", features), ("classifier", CalibratedClassifier(classifier, ClassSubspaces()))]
+    )
 
 
 def fit(model: Pipeline, pixels: np.ndarray, labels: np.ndarray) -> Pipeline:

@@ -11,6 +11,7 @@ from sklearn.tree import DecisionTreeClassifier
 from handwriting.common.images import LabelledImages
 from handwriting.models import calibration
 from handwriting.models.calibration import CalibratedClassifier
+from handwriting.models.novelty import ClassSubspaces
 from handwriting.svm.svc import SVC
 
 
@@ -30,10 +31,14 @@ def pixels(digits: LabelledImages) -> np.ndarray:
     return digits.pixels.astype(np.float32)
 
 
+def calibrated(name: str) -> CalibratedClassifier:
+    return CalibratedClassifier(CLASSIFIERS[name], ClassSubspaces())
+
+
 def fit(name: str, X: np.ndarray, y: np.ndarray) -> CalibratedClassifier:
     """Fit to the first 600 digits; calibrate on the last 200 of them."""
     folds = [(np.arange(400), np.arange(400, 600))]
-    return CalibratedClassifier(CLASSIFIERS[name]).fit(X[:600], y[:600], folds)
+    return calibrated(name).fit(X[:600], y[:600], folds)
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
@@ -64,9 +69,7 @@ def test_the_exponent_has_the_smallest_log_loss_on_held_out_samples(
     """The oracle tries many exponents on the scores of a classifier that saw 400 digits."""
     y = digits.labels
     model = fit(name, X, y)
-    held_out = CalibratedClassifier(CLASSIFIERS[name]).fit(
-        X[:400], y[:400], [(np.arange(400),) * 2]
-    )
+    held_out = calibrated(name).fit(X[:400], y[:400], [(np.arange(400),) * 2])
     losses = {}
     for exponent in [model.exponent_, *np.geomspace(0.05, 20, 60)]:
         held_out.exponent_ = exponent
@@ -106,9 +109,7 @@ def test_scores_of_pairs_are_products_of_logistic_functions(
 def test_two_classes(name: str, X: np.ndarray, digits: LabelledImages) -> None:
     two = digits.labels < 2
     folds = [(np.arange(200), np.arange(200, 300))]
-    model = CalibratedClassifier(CLASSIFIERS[name]).fit(
-        X[two][:300], digits.labels[two][:300], folds
-    )
+    model = calibrated(name).fit(X[two][:300], digits.labels[two][:300], folds)
     accuracy = np.mean(model.predict(X[two][300:]) == digits.labels[two][300:])
     assert accuracy > 0.9
     assert model.predict_proba(X[two][300:]).shape[1] == 2
@@ -120,7 +121,7 @@ def test_a_class_that_a_fold_does_not_train_gets_the_lowest_score(
 ) -> None:
     y = digits.labels[:600]
     fitted = np.flatnonzero(y[:400] != 9)
-    model = CalibratedClassifier(CLASSIFIERS[name])
+    model = calibrated(name)
     model.fit(X[:600], y, [(fitted, np.arange(400, 600))])
     assert model.classes_.tolist() == list(range(10))
     assert np.isfinite(model.predict_proba(X[600:])).all()

@@ -42,6 +42,10 @@ def test_a_loaded_model_predicts_the_same(kind: str, digits: LabelledImages, pat
     np.testing.assert_array_equal(
         loaded.predict_proba(digits.pixels), model.predict_proba(digits.pixels)
     )
+    features = model[:-1].transform(digits.pixels)
+    np.testing.assert_array_equal(
+        loaded[-1].novelty_.score_samples(features), model[-1].novelty_.score_samples(features)
+    )
 
 
 @pytest.mark.parametrize("kind", HYPERPARAMETERS)
