@@ -18,33 +18,35 @@ let source = null; // "drawing" or "photo": what the answer is about
 
 // ---- Asking the server ---------------------------------------------------------------------
 
-// Only the last picture counts: one that is replaced before it was sent is never sent, and an
-// answer to an earlier picture is dropped.
-let version = 0;
+// One picture is sent at a time. Of those that come meanwhile only the last one is sent. An answer
+// that comes after the drawing was cleared or replaced by a photo is dropped.
+let subject = 0;
 let waiting = null;
 let isSending = false;
 
-function ask(kind, makePicture) {
-  version += 1;
-  waiting = { kind, makePicture, version };
+function ask(makePicture) {
+  waiting = makePicture;
   if (!isSending) sendWaiting();
 }
 
-function forget() {
-  version += 1;
+function newSubject() {
+  subject += 1;
   waiting = null;
 }
 
 async function sendWaiting() {
   isSending = true;
+  $("answer").setAttribute("aria-busy", "true");
   while (waiting) {
-    const { kind, makePicture, version: asked } = waiting;
+    const makePicture = waiting;
     waiting = null;
-    const result = await predict(await makePicture());
-    if (asked === version) show(kind, result);
+    const asked = subject;
+    const result = await predict(makePicture());
+    if (asked === subject) show(result);
     await new Promise((resolve) => setTimeout(resolve, SEND_EVERY));
   }
   isSending = false;
+  $("answer").setAttribute("aria-busy", "false");
 }
 
 async function predict(picture) {
@@ -120,20 +122,18 @@ document.addEventListener("keydown", (event) => {
 });
 
 function drawingChanged() {
-  paint(drawing, getComputedStyle(drawing).getPropertyValue("--ink"));
+  paintSoon();
   const isEmpty = strokes.length === 0;
   drawing.parentElement.classList.toggle("used", !isEmpty);
   for (const id of ["undo", "clear"]) {
-    // A disabled button loses the focus; the keyboard goes on at the file.
-    if (isEmpty && document.activeElement === $(id)) $("file").focus();
-    $(id).disabled = isEmpty;
+    $(id).setAttribute("aria-disabled", isEmpty); // `disabled` would take the focus away
   }
   if (isEmpty) {
-    forget();
+    newSubject();
     showNothing();
   } else {
     source = "drawing";
-    ask("drawing", drawnPicture);
+    ask(drawnPicture);
   }
 }
 
@@ -141,11 +141,24 @@ function drawnPicture() {
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = SENT_SIZE;
   paint(canvas, "#000", "#fff");
-  return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+  // Not toBlob, which browsers put off while the pen moves.
+  const content = atob(canvas.toDataURL("image/png").split(",")[1]);
+  return new Blob([Uint8Array.from(content, (c) => c.charCodeAt(0))], { type: "image/png" });
+}
+
+let isPaintDue = false;
+
+function paintSoon() {
+  if (isPaintDue) return;
+  isPaintDue = true;
+  requestAnimationFrame(() => {
+    isPaintDue = false;
+    paint(drawing, getComputedStyle(drawing).getPropertyValue("--ink"));
+  });
 }
 
 function paint(canvas, ink, paper) {
-  const context = canvas.getContext("2d");
+  const context = canvas.getContext("2d", { willReadFrequently: true });
   const size = canvas.width;
   context.clearRect(0, 0, size, size);
   if (paper) {
@@ -171,9 +184,7 @@ function paint(canvas, ink, paper) {
   }
 }
 
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-  paint(drawing, getComputedStyle(drawing).getPropertyValue("--ink"));
-});
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paintSoon);
 
 // ---- Photos --------------------------------------------------------------------------------
 
@@ -189,7 +200,7 @@ function readPhoto(file) {
   $("picture").src = URL.createObjectURL(file);
   $("photo").hidden = false;
   $("sure").textContent = "Reading the picture …";
-  ask("photo", () => file);
+  ask(() => file);
   if (matchMedia("(max-width: 52rem)").matches) $("answer").scrollIntoView();
 }
 
@@ -254,8 +265,7 @@ function sentence(readings) {
   return `${percent(reading.probability)} sure.${second}`;
 }
 
-function show(kind, result) {
-  if (kind !== source) return;
+function show(result) {
   if (result.error) {
     showProblem(result.error);
     return;
