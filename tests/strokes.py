@@ -1,7 +1,7 @@
 """Turns the image of a digit into the strokes of a pen that would write it."""
 
 import numpy as np
-from scipy.ndimage import binary_hit_or_miss
+from scipy.ndimage import binary_hit_or_miss, uniform_filter1d, zoom
 
 Point = tuple[float, float]
 
@@ -12,12 +12,16 @@ _EDGE = np.array([[0, 0, 0], [-1, 1, -1], [1, 1, 1]])
 _CORNER = np.array([[-1, 0, 0], [1, 1, 0], [-1, 1, -1]])
 _PATTERNS = [np.rot90(pattern, turn) for turn in range(4) for pattern in (_EDGE, _CORNER)]
 
+# The middle of the ink is found between the pixels, too.
+_FINER = 4
+
 _NEIGHBOURS = [(0, 1), (1, 0), (0, -1), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1)]
 
 
 def trace(image: np.ndarray) -> list[list[Point]]:
     """Return the strokes along the middle of the ink, points (x, y) in pixels of the image."""
-    waiting = {(int(y), int(x)) for y, x in np.argwhere(thin(image >= 96))}
+    ink = zoom(image.astype(float), _FINER, order=1, mode="grid-constant", grid_mode=True) >= 96
+    waiting = {(int(y), int(x)) for y, x in np.argwhere(thin(ink))}
     strokes = []
     while waiting:
         # A pen begins at an end; a ring has none.
@@ -28,10 +32,12 @@ def trace(image: np.ndarray) -> list[list[Point]]:
             point = _straight_on(stroke, near)
             stroke.append(point)
             waiting.discard(point)
-        strokes.append([(x + 0.5, y + 0.5) for y, x in _closed(stroke)])
+        strokes.append(_closed(stroke))
     longest = max(map(len, strokes))
-    # Single pixels beside a stroke are no strokes.
-    return [stroke for stroke in strokes if len(stroke) > 2 or len(stroke) == longest]
+    # Short branches come from the outline of the ink; a pen did not write them.
+    return [
+        _smooth(stroke) for stroke in strokes if len(stroke) > 2 * _FINER or len(stroke) == longest
+    ]
 
 
 def thin(ink: np.ndarray) -> np.ndarray:
@@ -56,11 +62,19 @@ def _straight_on(
     """Return the neighbour that continues the direction of the last pixels."""
     if len(stroke) == 1:
         return near[0]
-    direction = np.subtract(stroke[-1], stroke[-min(len(stroke), 4)])
+    direction = np.subtract(stroke[-1], stroke[-min(len(stroke), 2 * _FINER)])
     return max(near, key=lambda point: float(np.dot(direction, np.subtract(point, stroke[-1]))))
+
+
+def _smooth(stroke: list[tuple[int, int]]) -> list[Point]:
+    """Return a smooth line through the pixels, with a point about every pixel of the image."""
+    smooth = uniform_filter1d(np.array(stroke, dtype=float), 2 * _FINER + 1, axis=0, mode="nearest")
+    smooth[[0, -1]] = stroke[0], stroke[-1]
+    chosen = np.append(smooth[:-1:_FINER], smooth[-1:], axis=0)
+    return [(float(x), float(y)) for y, x in (chosen + 0.5) / _FINER]
 
 
 def _closed(stroke: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """Join the end of a ring to its beginning."""
-    is_ring = len(stroke) > 8 and max(map(abs, np.subtract(stroke[0], stroke[-1]))) <= 1
+    is_ring = len(stroke) > 4 * _FINER and max(map(abs, np.subtract(stroke[0], stroke[-1]))) <= 1
     return [*stroke, stroke[0]] if is_ring else stroke

@@ -201,7 +201,7 @@ function readPhoto(file) {
   $("photo").hidden = false;
   $("sure").textContent = "Reading the picture …";
   ask(() => file);
-  if (matchMedia("(max-width: 52rem)").matches) $("answer").scrollIntoView();
+  if (!matchMedia("(min-width: 52rem)").matches) $("answer").scrollIntoView();
 }
 
 function closePhoto() {
@@ -369,7 +369,7 @@ function renderChart(reading) {
   [...$("chart").children].forEach((item, digit) => {
     const probability = reading?.probabilities[digit] ?? 0;
     item.classList.toggle("best", reading?.digit === digit);
-    item.querySelector(".fill").style.height = `${100 * probability}%`;
+    item.querySelector(".fill").style.setProperty("--probability", probability);
     item.querySelector(".percent").textContent = probability >= 0.005 ? percent(probability).replace("> ", "") : "";
     item.querySelector(".spoken").textContent = reading ? `: ${percent(probability)}` : "";
   });
@@ -435,8 +435,7 @@ function buildChart() {
       element(
         "li",
         "",
-        percentage,
-        element("span", "column", element("span", "fill")),
+        element("span", "column", percentage, element("span", "fill")),
         element("span", "digit", String(digit), element("span", "spoken visually-hidden")),
       ),
     );
