@@ -13,6 +13,10 @@ MAX_BYTES = 10_000_000  # of a request's body
 MAX_RATE = 300  # requests per second; also the number that may come at once after a pause
 MAX_IN_PROGRESS = 64  # requests at a time: with MAX_BYTES a limit on memory
 
+# So much of a body that is too large is still received, and thrown away: most programs read the answer
+# only after they have sent everything, and would report a broken connection instead.
+_MAX_DISCARDED = 100_000_000
+
 # The page loads nothing from elsewhere, and no other page may embed it. `blob:` shows the picture
 # that the user chose.
 _HEADERS = {
@@ -97,33 +101,35 @@ def _too_many(what: str) -> HTTPException:
     return HTTPException(429, f"{what}; wait a second", {"Retry-After": "1"})
 
 
-async def read_body(chunks: AsyncIterable[bytes], declared: str | None) -> bytes:
+async def read_body(chunks: AsyncIterable[bytes]) -> bytes:
     """Read a request's body, at most `MAX_BYTES`.
+
+    What the header Content-Length says is not trusted: bytes are counted as they arrive.
 
     Parameters
     ----------
     chunks : async iterable of bytes
         The body as it arrives.
-    declared : str or None
-        The header Content-Length. What it says is not trusted: chunks are counted, too.
 
     Raises
     ------
     HTTPException
-        With status 413 if the body is too large; the rest is not read.
+        With status 413 if the body is too large.
     """
-    too_large = HTTPException(
-        413,
-        f"the request is too large; must have at most {MAX_BYTES:,} bytes",
-        {"Connection": "close"},
-    )
-    if declared is not None and declared.isdecimal() and int(declared) > MAX_BYTES:
-        raise too_large
     body = bytearray()
+    size = 0
     async for chunk in chunks:
-        body += chunk
-        if len(body) > MAX_BYTES:
-            raise too_large
+        size += len(chunk)
+        if size <= MAX_BYTES:
+            body += chunk
+        elif size > MAX_BYTES + _MAX_DISCARDED:
+            break
+    if size > MAX_BYTES:
+        raise HTTPException(
+            413,
+            f"the request is too large; must have at most {MAX_BYTES:,} bytes",
+            {"Connection": "close"},
+        )
     return bytes(body)
 
 

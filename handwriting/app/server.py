@@ -48,6 +48,13 @@ _KINDS = {
 }
 
 
+# What Starlette says only with the name of the status.
+_ROUTING = {
+    404: "there is nothing here; the page is at /, the API is described in /openapi.json",
+    405: "this method is not allowed here; the API is described in /openapi.json",
+}
+
+
 class Pixels(BaseModel):
     """A picture as grey values."""
 
@@ -254,7 +261,7 @@ def build(models: Mapping[str, Recognizer]) -> FastAPI:
             )
         with gate.enter():
             kind = _content_type(request)
-            body = await read_body(request.stream(), request.headers.get("content-length"))
+            body = await read_body(request.stream())
             if not body:
                 raise HTTPException(400, "the request has no body; send an image")
             try:
@@ -306,7 +313,8 @@ def _sentence(error: Mapping[str, Any]) -> str:
 
 async def _refuse(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, StarletteHTTPException)
-    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+    problem = _ROUTING.get(error.status_code, error.detail)
+    return JSONResponse({"error": problem}, error.status_code, error.headers)
 
 
 async def _refuse_parameters(request: Request, error: Exception) -> JSONResponse:

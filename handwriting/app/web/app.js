@@ -212,6 +212,11 @@ function closePhoto() {
   $("file").value = "";
 }
 
+// A picture of one small digit is enlarged.
+$("picture").addEventListener("load", () => {
+  const { naturalWidth, naturalHeight, style } = $("picture");
+  style.width = naturalHeight < 96 ? `${(96 * naturalWidth) / naturalHeight}px` : "";
+});
 // Browsers do not show TIFF files; the reading is shown without the picture.
 $("picture").addEventListener("error", () => ($("photo").hidden = true));
 $("file").addEventListener("change", () => {
@@ -323,6 +328,7 @@ function paintPixels(canvas, pixels, full) {
 
 function renderSeen(reading) {
   const canvas = $("seen");
+  canvas.classList.toggle("empty", !reading);
   if (reading) {
     paintPixels(canvas, reading.pixels, models[chosenModel].pixel_max);
     const size = `${canvas.width} by ${canvas.height} pixels`;
