@@ -21,6 +21,7 @@ TRUSTED_TYPES = [
     "handwriting.features.deskew.Deskew",
     "handwriting.features.gradients.OrientedGradients",
     "handwriting.features.pixels.UnitPixels",
+    "handwriting.models.novelty.ClassSubspaces",
     "handwriting.svm.svc.SVC",
     "sklearn.tree._tree.Tree",
 ]

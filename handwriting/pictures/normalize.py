@@ -18,7 +18,8 @@ Floats = npt.NDArray[np.float32]
 
 # The surface of the paper is estimated on a picture that is reduced to this many pixels per side.
 _BACKGROUND_SIDE = 128
-_POLARITY_SIDE = 32
+_SURFACE_SIDE = 32
+_N_REWEIGHTINGS = 8
 # What is darker than the paper over a larger part of the shorter side is a shadow, not ink.
 _LARGEST_STROKE = 0.4
 # Ink absorbs at least this share of the light and is this many standard deviations above the noise.
@@ -108,7 +109,7 @@ def already_framed(grey: UInt8Array, image: ImageFormat) -> UInt8Array | None:
         down, right = _centre_of_mass(ink.astype(np.float32))
         if abs(down - image.height // 2) > 0.55 or abs(right - image.width // 2) > 0.55:
             return None
-    return _to_range(ink.astype(np.float32) / 255, image.pixel_max)
+    return _to_range(np.asarray(ink / np.float32(255)), image.pixel_max)
 
 
 def find_ink(grey: UInt8Array) -> Floats:
@@ -128,9 +129,11 @@ def find_ink(grey: UInt8Array) -> Floats:
         0 is paper, 1 is ink; 0 everywhere if nothing stands out from the paper. A picture and its
         negative give the same result.
     """
-    picture = grey if _ink_is_dark(grey) else 255 - grey
-    light = picture.astype(np.float32)
-    paper = np.maximum(_paper(light), 1)
+    surface, ink_is_dark = _smooth_surface(grey)
+    light = grey.astype(np.float32)
+    if not ink_is_dark:
+        light, surface = 255 - light, 255 - surface
+    paper = np.maximum(_paper(light, surface), 1)
     # The share of the light that is absorbed does not depend on the light.
     absorbed = np.clip(1 - light / paper, 0, 1)
     level = float(np.median(absorbed))
@@ -187,41 +190,67 @@ def frame(ink: Floats, image: ImageFormat) -> UInt8Array:
     return _to_range(result, image.pixel_max)
 
 
-def _ink_is_dark(grey: UInt8Array) -> bool:
-    """Return whether the ink is darker than the paper.
+def _smooth_surface(grey: UInt8Array) -> tuple[Floats, bool]:
+    """Return the brightness of smoothly lit paper, and whether the ink is darker than it.
 
     Paper is what a smooth surface fits best; the border counts as much as all the rest, because a
     thick digit may fill most of the picture. Ink is on one side of that surface.
+
+    Returns
+    -------
+    surface : ndarray of the shape of `grey`, float32
+    ink_is_dark : bool
     """
-    small = _reduced(grey.astype(np.float32), _POLARITY_SIDE)
-    y, x = (np.linspace(-1, 1, length) for length in small.shape)
-    down, right = np.meshgrid(y, x, indexing="ij")
-    terms = np.stack([np.ones_like(down), down, right, down * right, down**2, right**2], axis=-1)
+    small = _reduced(grey.astype(np.float32), _SURFACE_SIDE)
     border = np.ones(small.shape, dtype=bool)
     border[1:-1, 1:-1] = False
     share = np.where(border, 1 / border.sum(), 1 / max(1, (~border).sum())).ravel()
-    terms, values = terms.reshape(-1, 6), small.ravel().astype(np.float64)
+    terms, values = _terms(small.shape), small.ravel().astype(np.float64)
     residual = values - np.median(values[border.ravel()])
-    for _ in range(8):
+    for _ in range(_N_REWEIGHTINGS):
         # Iteratively reweighted least squares: a surface through the majority of the pixels.
-        weights = share / (np.abs(residual) + 2)
-        weighted = terms * weights[:, None]
+        weighted = terms * (share / (np.abs(residual) + 2))[:, None]
         solution = np.linalg.lstsq(weighted.T @ terms, weighted.T @ values, rcond=None)[0]
         residual = values - terms @ solution
-    return bool((residual**3).sum() <= 0)
+    return _polynomial(solution.astype(np.float32), grey.shape), bool((residual**3).sum() <= 0)
 
 
-def _paper(light: Floats) -> Floats:
-    """Estimate how bright the paper is at each pixel, also under the ink."""
-    small = _reduced(light, _BACKGROUND_SIDE)
+def _polynomial(factors: Floats, shape: tuple[int, ...]) -> Floats:
+    """Evaluate a polynomial of degree 2 in both axes, which run from -1 to 1, at each pixel."""
+    down, right = (_positions(length) for length in shape)
+    constant, by_down, by_right, by_both, by_down2, by_right2 = factors
+    rows = constant + by_down * down + by_down2 * down**2
+    columns = by_right * right + by_right2 * right**2
+    return np.asarray(rows[:, None] + columns + np.outer(by_both * down, right), dtype=np.float32)
+
+
+def _terms(shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
+    """Return the terms of the same polynomial at each pixel, shape (height * width, 6)."""
+    down, right = np.meshgrid(*map(_positions, shape), indexing="ij")
+    terms = [np.ones_like(down), down, right, down * right, down**2, right**2]
+    return np.stack(terms, axis=-1).reshape(-1, len(terms)).astype(np.float64)
+
+
+def _positions(length: int) -> Floats:
+    """Return the middles of `length` pixels that together reach from -1 to 1."""
+    return ((np.arange(length) + 0.5) * (2 / length) - 1).astype(np.float32)
+
+
+def _paper(light: Floats, surface: Floats) -> Floats:
+    """Estimate how bright the paper is at each pixel, also under the ink.
+
+    The smooth surface takes the slope out of the light; without that, a closing would take the dark
+    side of a picture for ink.
+    """
+    surface = np.clip(surface, 16, 255)
+    small = _reduced(light / surface, _BACKGROUND_SIDE)
     if small.shape == light.shape:
         small = ndimage.gaussian_filter(small, 0.7)  # noise must not count as bright paper
     size = max(3, round(_LARGEST_STROKE * min(small.shape)))
-    paper = ndimage.grey_closing(small, size=(size, size))
-    paper = ndimage.gaussian_filter(paper, size / 6)
-    if paper.shape == light.shape:
-        return np.asarray(paper, dtype=np.float32)
-    return _resize(paper, *light.shape)
+    paper = ndimage.gaussian_filter(ndimage.grey_closing(small, size=(size, size)), size / 6)
+    if paper.shape != light.shape:
+        paper = _resize(paper, *light.shape)
+    return np.asarray(paper * surface, dtype=np.float32)
 
 
 def _reduced(values: Floats, side: int) -> Floats:
