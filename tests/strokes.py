@@ -56,9 +56,7 @@ def _near(point: tuple[int, int], points: set[tuple[int, int]]) -> list[tuple[in
     return [(y + dy, x + dx) for dy, dx in _NEIGHBOURS if (y + dy, x + dx) in points]
 
 
-def _straight_on(
-    stroke: list[tuple[int, int]], near: list[tuple[int, int]]
-) -> tuple[int, int]:
+def _straight_on(stroke: list[tuple[int, int]], near: list[tuple[int, int]]) -> tuple[int, int]:
     """Return the neighbour that continues the direction of the last pixels."""
     if len(stroke) == 1:
         return near[0]

@@ -13,8 +13,8 @@ MAX_BYTES = 10_000_000  # of a request's body
 MAX_RATE = 300  # requests per second; also the number that may come at once after a pause
 MAX_IN_PROGRESS = 64  # requests at a time: with MAX_BYTES a limit on memory
 
-# So much of a body that is too large is still received, and thrown away: most programs read the answer
-# only after they have sent everything, and would report a broken connection instead.
+# So much of a body that is too large is still received, and thrown away: most programs read the
+# answer only after they have sent everything, and would report a broken connection instead.
 _MAX_DISCARDED = 100_000_000
 
 # The page loads nothing from elsewhere, and no other page may embed it. `blob:` shows the picture

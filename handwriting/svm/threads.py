@@ -97,7 +97,7 @@ def _as_worker() -> Iterator[None]:
 
 
 def mark_worker() -> None:
-    """Let this thread run alone: calls of `map_threads` in it run serially, and leave BLAS as it is.
+    """Make calls of `map_threads` in this thread run serially; they leave BLAS as it is.
 
     The initializer of the threads of a pool in which several callers compute at the same time.
     """

@@ -44,8 +44,9 @@ def test_the_gate_refuses_requests_above_the_rate() -> None:
     for _ in range(2):
         with gate.enter():
             pass
-    with pytest.raises(HTTPException, match="more than 2 requests per second") as refusal, (
-        gate.enter()
+    with (
+        pytest.raises(HTTPException, match="more than 2 requests per second") as refusal,
+        gate.enter(),
     ):
         pass
     assert refusal.value.status_code == 429
@@ -56,8 +57,10 @@ def test_the_gate_counts_requests_in_progress_also_after_failures() -> None:
     gate = Gate(rate=100, in_progress=1)
     with pytest.raises(ZeroDivisionError), gate.enter():
         1 / 0  # noqa: B018
-    with gate.enter(), pytest.raises(HTTPException, match="more than 1 requests at a time"), (
-        gate.enter()
+    with (
+        gate.enter(),
+        pytest.raises(HTTPException, match="more than 1 requests at a time"),
+        gate.enter(),
     ):
         pass
     with gate.enter():

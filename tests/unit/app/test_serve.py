@@ -70,7 +70,9 @@ def test_ctrl_c_closes_open_connections_soon(models: Path) -> None:
     with started(models) as (process, url):
         address = ("127.0.0.1", int(url.rpartition(":")[2]))
         with socket.create_connection(address) as unfinished:
-            unfinished.sendall(b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n")
+            unfinished.sendall(
+                b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n"
+            )
             with urllib.request.urlopen(url, timeout=60):
                 pass
             process.send_signal(signal.SIGINT)
