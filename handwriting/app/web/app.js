@@ -5,6 +5,8 @@ const SENT_SIZE = 224; // pixels per side of the picture of a drawing
 const SEND_EVERY = 60; // milliseconds; while an answer is awaited, nothing else is sent
 const SPEAK_AFTER = 600; // milliseconds without a new answer, so that a screen reader is not flooded
 
+const NO_SERVER = "The server does not answer. Is it still running?";
+
 const $ = (id) => document.getElementById(id);
 
 const drawing = $("drawing");
@@ -59,7 +61,7 @@ async function predict(picture) {
     });
     return await response.json();
   } catch {
-    return { error: "The server does not answer. Is it still running?" };
+    return { error: NO_SERVER };
   }
 }
 
@@ -272,7 +274,7 @@ function sentence(readings) {
 
 function show(result) {
   if (result.error) {
-    showProblem(result.error);
+    showProblem(result.error.replace(/^image: /, "This file cannot be read: "));
     return;
   }
   $("problem").hidden = true;
@@ -284,7 +286,7 @@ function show(result) {
 function showProblem(text) {
   showNothing();
   $("sure").textContent = "";
-  $("problem").textContent = text.charAt(0).toUpperCase() + text.slice(1);
+  $("problem").textContent = text;
   $("problem").hidden = false;
 }
 
@@ -478,7 +480,7 @@ async function start() {
   try {
     ({ models, limits } = await (await fetch("models")).json());
   } catch {
-    showProblem("The server does not answer. Is it still running?");
+    showProblem(NO_SERVER);
     return;
   }
   buildModels();

@@ -4,7 +4,6 @@ import http.client
 import io
 import json
 import socket
-import threading
 import time
 import zlib
 from collections.abc import Iterator
@@ -13,16 +12,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-import uvicorn
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 from PIL import Image
 
-from handwriting.app import serve, server
+from handwriting.app import server
 from handwriting.app.limits import MAX_BYTES, MAX_IN_PROGRESS
 from handwriting.common.images import LabelledImages
 from handwriting.recognizer import Reading, Recognizer
 from tests.helpers import fit_digits
+from tests.serving import serving
 
 PNG = {"Content-Type": "image/png"}
 JSON = {"Content-Type": "application/json"}
@@ -70,15 +69,8 @@ def running(digits: LabelledImages) -> Iterator[Server]:
         "svc": Recognizer(fit_digits("svc with gradients", digits)),
         "tree": Recognizer(fit_digits("tree", digits)),
     }
-    with serve.listen(0) as listener:
-        application = uvicorn.Server(uvicorn.Config(server.build(models), log_level="error"))
-        thread = threading.Thread(target=application.run, kwargs={"sockets": [listener]})
-        thread.start()
-        while not application.started and thread.is_alive():
-            time.sleep(0.01)
-        yield Server(listener.getsockname()[1], models)
-        application.should_exit = True
-        thread.join()
+    with serving(models) as port:
+        yield Server(port, models)
 
 
 @pytest.fixture(scope="module")
