@@ -177,17 +177,23 @@ class _Readers:
         # Each thread computes one request or one batch, alone.
         self._executor = ThreadPoolExecutor(os.cpu_count(), "model", threads.mark_worker)
         self._batches = {name: Batches(models[name], self._executor) for name in models}
+        # Where a picture can be cut in several ways, a model decides. All models of the same image
+        # format read what the first of them has cut.
+        self._finders: dict[ImageFormat, Recognizer] = {}
+        for recognizer in models.values():
+            self._finders.setdefault(recognizer.image, recognizer)
 
     async def read(self, content: bytes | UInt8Array, names: list[str]) -> Answer:
         """Read an image file, or grey pixels (height, width), with the models of these names."""
-        recognizers = [self.models[name] for name in names]
+        formats = [self.models[name].image for name in names]
+        finders = {image: self._finders[image] for image in formats}
         (height, width), parts = await asyncio.get_running_loop().run_in_executor(
-            self._executor, _find, content, recognizers
+            self._executor, _find, content, finders
         )
         readings = await asyncio.gather(
             *(
-                self._batches[name].recognize(parts[recognizer.image])
-                for name, recognizer in zip(names, recognizers, strict=True)
+                self._batches[name].recognize(parts[image])
+                for name, image in zip(names, formats, strict=True)
             )
         )
         return Answer(
@@ -275,12 +281,11 @@ def build(models: Mapping[str, Recognizer]) -> FastAPI:
 
 
 def _find(
-    content: bytes | UInt8Array, recognizers: list[Recognizer]
+    content: bytes | UInt8Array, finders: Mapping[ImageFormat, Recognizer]
 ) -> tuple[tuple[int, int], dict[ImageFormat, list[Found]]]:
-    """Decode a picture and cut it into digits once for all models of the same image format."""
+    """Decode a picture and cut it into digits, once for each image format."""
     grey = decode.read_grey(content) if isinstance(content, bytes) else content
-    by_format = {recognizer.image: recognizer for recognizer in recognizers}
-    parts = {image: recognizer.find(grey) for image, recognizer in by_format.items()}
+    parts = {image: finder.find(grey) for image, finder in finders.items()}
     return (grey.shape[0], grey.shape[1]), parts
 
 
