@@ -304,6 +304,8 @@ function render() {
   const reading = readings[chosenPart];
   const text = $("text");
   text.textContent = readings.length ? textOf(readings) : "–";
+  const longest = Math.max(...text.textContent.split("\n").map((line) => line.length));
+  text.style.setProperty("--length", longest);
   text.classList.toggle("empty", readings.length === 0);
   text.classList.toggle("several", readings.length > 1);
   text.classList.toggle("many", readings.length > 24);
@@ -384,14 +386,13 @@ function renderChart(reading) {
 }
 
 function renderModels() {
+  const several = answer?.models[chosenModel].readings.length > 1;
+  $("models-title").textContent = several ? "Models, for the selected digit" : "Models";
   [...$("models").children].forEach((row, index) => {
-    const readings = answer?.models[index].readings ?? [];
-    const part = index === chosenModel || readings.length < 2 ? readings[chosenPart] ?? readings[0] : null;
-    const weakest = readings.length ? Math.min(...readings.map((reading) => reading.probability)) : 0;
-    const shown = readings.length > 1 || !part ? weakest : part.probability;
-    row.querySelector(".reads").textContent = readings.length ? textOf(readings).replaceAll("\n", " ") : "–";
-    row.querySelector(".gauge span").style.width = `${100 * shown}%`;
-    row.querySelector(".percent").textContent = readings.length ? percent(shown).replace("> ", "") : "";
+    const reading = answer?.models[index].readings[chosenPart];
+    row.querySelector(".reads").textContent = reading ? textOf([reading]) : "–";
+    row.querySelector(".gauge span").style.width = `${100 * (reading?.probability ?? 0)}%`;
+    row.querySelector(".percent").textContent = reading ? percent(reading.probability).replace("> ", "") : "";
   });
 }
 
