@@ -6,6 +6,9 @@
 ...     print(reading.digit, reading.probability, reading.is_digit)
 """
 
+import copy
+import itertools
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,10 +22,16 @@ from sklearn.pipeline import Pipeline
 from handwriting.common.errors import InputError
 from handwriting.common.params.datasets import ImageFormat
 from handwriting.models import persistence, pipeline
-from handwriting.pictures import decode, normalize
+from handwriting.models.novelty import ClassSubspaces
+from handwriting.pictures import decode, normalize, segment
 
 UInt8Array = npt.NDArray[np.uint8]
 Float64Array = npt.NDArray[np.float64]
+# What is farther from the training images than this share of the threshold counts against a way to
+# cut a picture into digits; by how much was chosen on training images.
+_USUAL = 0.7
+_STRANGE = 4.0
+
 Picture = str | os.PathLike[str] | bytes | BinaryIO | UInt8Array
 
 
@@ -139,9 +148,46 @@ class Recognizer:
         return self.recognize(self.find(grey))
 
     def find(self, grey: UInt8Array) -> list[Found]:
-        """Cut grey pixels, shape (height, width), into what may be digits, in reading order."""
-        box = Box(0, 0, grey.shape[1], grey.shape[0])
-        return [Found(box, 0, self.prepare(grey))]
+        """Find what may be digits, without recognising it.
+
+        Parameters
+        ----------
+        grey : ndarray of shape (any, any), uint8
+            0 is black, 255 is white.
+
+        Returns
+        -------
+        list of Found
+            Line by line, from left to right; empty if the picture has no ink.
+
+        Raises
+        ------
+        InputError
+            If the picture has more separate strokes than a page of digits.
+        """
+        unchanged = normalize.already_framed(grey, self.image)
+        if unchanged is not None:
+            return [Found(Box(0, 0, grey.shape[1], grey.shape[0]), 0, unchanged)]
+        reduced, factor = normalize.reduce(grey)
+        return [
+            Found(
+                _scaled_box(part, factor, grey.shape),
+                part.line,
+                normalize.frame(part.ink, self.image),
+            )
+            for part in segment.cut(normalize.find_ink(reduced), self._quality)
+        ]
+
+    def _quality(self, inks: Sequence[npt.NDArray[np.float32]]) -> Float64Array:
+        """Return how well inks look like one digit each: logarithms, at most 0."""
+        rows = np.stack([normalize.frame(ink, self.image).ravel() for ink in inks])
+        features = self.model[:-1].transform(rows)
+        quality: Float64Array = np.log(_probabilities(self.model, features).max(axis=1))
+        novelty = _novelty(self.model)
+        if novelty is not None:
+            strangeness = novelty.score_samples(features) / novelty.offset_
+            quality -= _STRANGE * np.maximum(strangeness - _USUAL, 0)
+        return quality
 
     def recognize(self, found: Sequence[Found]) -> list[Reading]:
         """Recognise what `find` returned; many at once are faster than one by one."""
@@ -178,7 +224,11 @@ class Recognizer:
                 f"{self.image.height}×{self.image.width} = {self.image.n_pixels} pixels"
             )
         features = self.model[:-1].transform(pixels)
-        return _probabilities(self.model, features), np.ones(len(pixels), dtype=np.bool_)
+        novelty = _novelty(self.model)
+        is_digit = np.ones(len(pixels), dtype=np.bool_)
+        if novelty is not None:
+            is_digit = novelty.decision_function(features) >= 0
+        return _probabilities(self.model, features), is_digit
 
     def predict_proba(self, pixels: UInt8Array) -> Float64Array:
         """Return the probability of each digit for images in the model's own format.
@@ -227,11 +277,26 @@ def _reading(found: Found, probabilities: Float64Array, is_digit: bool) -> Readi
     )
 
 
+def _scaled_box(part: segment.Part, factor: float, shape: tuple[int, ...]) -> Box:
+    """Return the box of a part of a reduced picture in the pixels of the picture."""
+    return Box(
+        math.floor(part.left * factor),
+        math.floor(part.top * factor),
+        min(shape[1], math.ceil(part.right * factor)),
+        min(shape[0], math.ceil(part.bottom * factor)),
+    )
+
+
 def _image_format(model: Pipeline) -> ImageFormat:
     """Return the format of the images of a model."""
     n_pixels = pipeline.n_pixels(model)
     side = round(n_pixels**0.5)
     return ImageFormat(height=side, width=side, pixel_max=16 if n_pixels == 64 else 255)
+
+
+def _novelty(model: Pipeline) -> ClassSubspaces | None:
+    """Return the detector of what is no digit, or None if the model has none."""
+    return getattr(model, "novelty_", None)
 
 
 def _probabilities(model: Pipeline, features: npt.NDArray[np.float32]) -> Float64Array:
@@ -240,11 +305,22 @@ def _probabilities(model: Pipeline, features: npt.NDArray[np.float32]) -> Float6
     if hasattr(classifier, "predict_proba"):
         found = classifier.predict_proba(features)
     else:
-        scores = classifier.decision_function(features)
-        # The integer part counts votes; `predict` returns the first digit with the most votes.
-        winner = np.argmax(np.rint(scores), axis=1)
-        scores[np.arange(len(scores)), winner] = scores.max(axis=1) + 1e-9
-        found = np.exp(scores - scores.max(axis=1, keepdims=True))
+        pairs = copy.copy(classifier)
+        pairs.decision_function_shape = "ovo"
+        values = pairs.decision_function(features)
+        n_classes = len(classifier.classes_)
+        votes = np.zeros((len(values), n_classes))
+        worst = np.full((len(values), n_classes), np.inf)
+        for value, (first, second) in zip(
+            values.T, itertools.combinations(range(n_classes), 2), strict=True
+        ):
+            votes[:, first] += value > 0
+            votes[:, second] += value <= 0
+            worst[:, first] = np.minimum(worst[:, first], value)
+            worst[:, second] = np.minimum(worst[:, second], -value)
+        winner = np.argmax(votes, axis=1)
+        worst[np.arange(len(worst)), winner] = worst.max(axis=1) + 1e-9
+        found = np.exp(4 * (worst - worst.max(axis=1, keepdims=True)))
         found /= found.sum(axis=1, keepdims=True)
     result = np.zeros((len(features), 10))
     result[:, classifier.classes_] = found

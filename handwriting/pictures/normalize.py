@@ -16,6 +16,8 @@ from handwriting.common.params.datasets import ImageFormat
 UInt8Array = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 
+# Larger pictures are reduced; a page of 40 lines then still has 25 pixels per digit.
+_LONGEST_SIDE = 2000
 # The surface of the paper is estimated on a picture that is reduced to this many pixels per side.
 _BACKGROUND_SIDE = 128
 _SURFACE_SIDE = 32
@@ -110,6 +112,23 @@ def already_framed(grey: UInt8Array, image: ImageFormat) -> UInt8Array | None:
         if abs(down - image.height // 2) > 0.55 or abs(right - image.width // 2) > 0.55:
             return None
     return _to_range(np.asarray(ink / np.float32(255)), image.pixel_max)
+
+
+def reduce(grey: UInt8Array) -> tuple[UInt8Array, float]:
+    """Reduce a picture so that no side is longer than 2,000 pixels.
+
+    Returns
+    -------
+    grey : ndarray of shape (height, width), uint8
+        The picture itself if it is small enough.
+    factor : float
+        Pixels of the picture per pixel of the result, ≥ 1.
+    """
+    factor = max(grey.shape) / _LONGEST_SIDE
+    if factor <= 1:
+        return grey, 1.0
+    height, width = (max(1, round(length / factor)) for length in grey.shape)
+    return np.asarray(Image.fromarray(grey).resize((width, height), Image.Resampling.BOX)), factor
 
 
 def find_ink(grey: UInt8Array) -> Floats:

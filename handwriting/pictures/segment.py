@@ -5,6 +5,7 @@ piece may be several digits that touch, all ways to join and to cut them are tri
 recogniser decides.
 """
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -30,6 +31,8 @@ _GAP = 0.3  # largest gap between parts side by side
 _WIDE, _WIDE_ALONE = 0.8, 1.05  # wider: perhaps several digits; alone in a picture, few digits are
 _WIDEST = 1.6  # no digit is wider
 _NARROWEST = 0.15  # no part that is cut off is narrower
+_LEAST_WEIGHT = 0.0
+_CUT_COST = 0.0
 _MAX_CUTS = 12  # per piece
 _MAX_JOINED = 5  # atoms per digit
 _CUT_HEIGHT = 48  # pixels to which a piece is reduced while cuts are sought
@@ -232,7 +235,8 @@ def _choose(line: Sequence[_Piece], quality: Quality, alone: bool) -> list[_Piec
         return atoms
     found = quality([candidate.ink for candidate in candidates.values()])
     value = {
-        span: float(q) * min(candidate.width / height, 1)
+        span: float(q) * max(min(candidate.width / height, 1), _LEAST_WEIGHT)
+        - _CUT_COST * candidate.is_cut
         for (span, candidate), q in zip(candidates.items(), found, strict=True)
     }
     # The best way to read the first n atoms, for each n.
@@ -266,7 +270,7 @@ def _may_be_one(atoms: Sequence[_Piece], height: float) -> bool:
             right.left - left.right <= _GAP * height
             and (min(left.height, right.height) < _WHOLE * height or _overlap(left, right) > 0.4)
         )
-        for left, right in zip(atoms, atoms[1:], strict=False)
+        for left, right in itertools.pairwise(atoms)
     )
 
 
@@ -308,7 +312,7 @@ def _seams(ink: Floats, distance: int, reach: int) -> list[npt.NDArray[np.intp]]
     columns apart remain.
     """
     n_rows, n_columns = ink.shape
-    cost = np.minimum(ink, 1) + 0.02
+    cost = np.minimum(ink, 1) + np.float32(0.02)
     middle = n_rows // 2
     up, up_steps = _paths(cost[: middle + 1][::-1])
     down, down_steps = _paths(cost[middle:])
