@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -31,10 +31,11 @@ from handwriting.app.limits import (
 from handwriting.common.errors import InputError
 from handwriting.common.params.datasets import ImageFormat
 from handwriting.pictures import decode
-from handwriting.recognizer import Found, Reading, Recognizer
+from handwriting.recognizer import Box, Found, Reading, Recognizer
 from handwriting.svm import threads
 
 UInt8Array = npt.NDArray[np.uint8]
+Find = Callable[[Recognizer, UInt8Array], list[Found]]
 
 WEB = Path(__file__).parent / "web"
 HOSTS = ("127.0.0.1", "localhost")
@@ -183,12 +184,12 @@ class _Readers:
         for recognizer in models.values():
             self._finders.setdefault(recognizer.image, recognizer)
 
-    async def read(self, content: bytes | UInt8Array, names: list[str]) -> Answer:
+    async def read(self, content: bytes | UInt8Array, names: list[str], find: Find) -> Answer:
         """Read an image file, or grey pixels (height, width), with the models of these names."""
         formats = [self.models[name].image for name in names]
         finders = {image: self._finders[image] for image in formats}
         (height, width), parts = await asyncio.get_running_loop().run_in_executor(
-            self._executor, _find, content, finders
+            self._executor, _prepare, content, finders, find
         )
         readings = await asyncio.gather(
             *(
@@ -226,7 +227,7 @@ def build(models: Mapping[str, Recognizer]) -> FastAPI:
         # The first call of a model imports libraries; the first drawing should not wait for them.
         blank = np.full((28, 28), 255, dtype=np.uint8)
         blank[8:20, 13:15] = 0
-        await readers.read(blank, list(models))
+        await readers.read(blank, list(models), _whole)
         yield
         readers.close()
 
@@ -257,6 +258,9 @@ def build(models: Mapping[str, Recognizer]) -> FastAPI:
             list[str] | None,
             Query(description="A model's name; repeated for several. Without it, the first one."),
         ] = None,
+        single: Annotated[
+            bool, Query(description="The picture shows exactly one digit and is not cut.")
+        ] = False,
     ) -> Answer:
         """Read the digits in a picture: an image file, or grey values as JSON."""
         names = list(dict.fromkeys(model)) if model else [next(iter(models))]
@@ -271,7 +275,8 @@ def build(models: Mapping[str, Recognizer]) -> FastAPI:
             if not body:
                 raise HTTPException(400, "the request has no body; send an image")
             try:
-                return await readers.read(_pixels(body) if kind == _JSON else body, names)
+                content = _pixels(body) if kind == _JSON else body
+                return await readers.read(content, names, _whole if single else Recognizer.find)
             except InputError as error:
                 raise HTTPException(422, str(error)) from None
 
@@ -280,13 +285,20 @@ def build(models: Mapping[str, Recognizer]) -> FastAPI:
     return app
 
 
-def _find(
-    content: bytes | UInt8Array, finders: Mapping[ImageFormat, Recognizer]
+def _prepare(
+    content: bytes | UInt8Array, finders: Mapping[ImageFormat, Recognizer], find: Find
 ) -> tuple[tuple[int, int], dict[ImageFormat, list[Found]]]:
-    """Decode a picture and cut it into digits, once for each image format."""
+    """Decode a picture, and find what may be digits, once for each image format."""
     grey = decode.read_grey(content) if isinstance(content, bytes) else content
-    parts = {image: finder.find(grey) for image, finder in finders.items()}
+    parts = {image: find(finder, grey) for image, finder in finders.items()}
     return (grey.shape[0], grey.shape[1]), parts
+
+
+def _whole(recognizer: Recognizer, grey: UInt8Array) -> list[Found]:
+    """Return the whole picture as one digit; nothing if it has no ink."""
+    pixels = recognizer.prepare(grey)
+    box = Box(left=0, top=0, right=grey.shape[1], bottom=grey.shape[0])
+    return [Found(box, 0, pixels)] if pixels.any() else []
 
 
 def _pixels(body: bytes) -> UInt8Array:

@@ -43,7 +43,7 @@ async function sendWaiting() {
     const makePicture = waiting;
     waiting = null;
     const asked = subject;
-    const result = await predict(makePicture());
+    const result = await predict(makePicture(), source === "drawing");
     if (asked === subject) show(result);
     await new Promise((resolve) => setTimeout(resolve, SEND_EVERY));
   }
@@ -51,8 +51,9 @@ async function sendWaiting() {
   $("answer").setAttribute("aria-busy", "false");
 }
 
-async function predict(picture) {
+async function predict(picture, isSingle) {
   const query = new URLSearchParams(models.map((model) => ["model", model.model]));
+  query.set("single", isSingle); // strokes of a drawn digit may be far apart
   try {
     const response = await fetch(`predict?${query}`, {
       method: "POST",
@@ -243,7 +244,8 @@ for (const kind of ["dragenter", "dragover", "dragleave", "drop"]) {
 
 function percent(probability) {
   if (probability > 0.9995) return "> 99.9%";
-  return probability < 0.0995 ? `${(100 * probability).toFixed(1)}%` : `${Math.round(100 * probability)}%`;
+  const decimals = probability < 0.0995 || probability >= 0.995 ? 1 : 0;
+  return `${(100 * probability).toFixed(decimals)}%`;
 }
 
 function textOf(readings) {

@@ -125,6 +125,22 @@ def assert_is(got: dict[str, Any], reading: Reading) -> None:
     np.testing.assert_array_equal(got["pixels"], reading.pixels)
 
 
+def test_a_picture_of_a_single_digit_is_not_cut(running: Server) -> None:
+    grey = np.full((100, 160), 240, dtype=np.uint8)
+    grey[20:80, 30:40] = grey[20:80, 110:120] = 20
+    cut = running.predict(png(grey)).json["models"][0]["readings"]
+    assert len(cut) == 2
+    (whole,) = running.predict(png(grey), query="?single=true").json["models"][0]["readings"]
+    np.testing.assert_array_equal(whole["pixels"], running.models["svc"].prepare(grey))
+    assert tuple(whole["box"].values()) == (0, 0, 160, 100)
+
+
+@pytest.mark.parametrize("single", ["true", "false"])
+def test_a_picture_without_ink_has_no_readings(single: str, running: Server) -> None:
+    reply = running.predict(png(np.full((50, 50), 200, np.uint8)), query=f"?single={single}")
+    assert reply.json["models"] == [{"model": "svc", "readings": []}]
+
+
 @pytest.mark.parametrize("kind", ["jpeg", "tiff", "bmp"])
 def test_other_formats_are_read(kind: str, running: Server, seven: np.ndarray) -> None:
     target = io.BytesIO()
@@ -180,6 +196,7 @@ def rows(value: object) -> str:
         (bomb(), PNG, "", 422, "too large"),
         (b"x", PNG, "?model=other", 422, "'other' does not exist; must be one of svc, tree"),
         (b"x", PNG, "?model=../../etc/passwd", 422, "does not exist"),
+        (b"x", PNG, "?single=perhaps", 422, "query.single: Input should be a valid boolean"),
         (bytes(MAX_BYTES + 1), PNG, "", 413, "must have at most 10,000,000 bytes"),
     ],
 )
