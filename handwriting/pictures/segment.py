@@ -223,8 +223,13 @@ def _choose(line: Sequence[_Piece], quality: Quality, alone: bool) -> list[_Piec
     """Join and cut the pieces of a line in the way that gives the best digits."""
     whole = [piece.height for piece in line if not piece.is_cut]
     height = float(np.median(sorted(whole)[len(whole) // 2 :]))
+    wide = [piece for piece in line if piece.width > (_WIDE_ALONE if alone else _WIDE) * height]
+    found = quality([piece.ink for piece in wide]) if wide else ()
+    doubtful = {id(piece) for piece, q in zip(wide, found, strict=True) if q < _DOUBTFUL}
     atoms = [
-        atom for piece in line for atom in _cuts(piece, height, _WIDE_ALONE if alone else _WIDE)
+        atom
+        for piece in line
+        for atom in (_cuts(piece, height) if id(piece) in doubtful else [piece])
     ]
     candidates = {
         (first, last): _join(atoms[first : last + 1])
