@@ -46,7 +46,7 @@ def read_rows(lines: TextIO, name: str, image: ImageFormat) -> Iterator[UInt8Arr
         if not first.strip():
             raise InputError(f"{name}: the table is empty; must have one image per row")
         cells = [cell.strip().strip('"') for cell in first.split(",")]
-        has_header = not cells[-1].isdecimal()
+        has_header = not _is_number(cells[-1])
         n_before = sum(cell in ("label", "writer") for cell in cells) if has_header else 0
         n_columns = len(cells)
         if n_columns - n_before != image.n_pixels:
@@ -62,6 +62,14 @@ def read_rows(lines: TextIO, name: str, image: ImageFormat) -> Iterator[UInt8Arr
             n_read += len(block)
     except UnicodeDecodeError as error:
         raise InputError(f"{name}: not CSV text ({error}); must be a table in UTF-8") from None
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def _parse(

@@ -31,9 +31,10 @@ _GAP = 0.3  # largest gap between parts side by side
 _WIDE, _WIDE_ALONE = 0.8, 1.05  # wider: perhaps several digits; alone in a picture, few digits are
 _WIDEST = 1.6  # no digit is wider
 _NARROWEST = 0.15  # no part that is cut off is narrower
-_LEAST_WEIGHT = 0.0
-_CUT_COST = 0.0
-_MAX_CUTS = 12  # per piece
+_LEAST_WEIGHT = 1.0
+_CUT_COST = 0.3
+_DOUBTFUL = -1.0
+_MAX_CUTS = 8  # per piece
 _MAX_JOINED = 5  # atoms per digit
 _CUT_HEIGHT = 48  # pixels to which a piece is reduced while cuts are sought
 _MAX_PIECES = 5_000
@@ -222,8 +223,13 @@ def _choose(line: Sequence[_Piece], quality: Quality, alone: bool) -> list[_Piec
     """Join and cut the pieces of a line in the way that gives the best digits."""
     whole = [piece.height for piece in line if not piece.is_cut]
     height = float(np.median(sorted(whole)[len(whole) // 2 :]))
+    wide = [piece for piece in line if piece.width > (_WIDE_ALONE if alone else _WIDE) * height]
+    found = quality([piece.ink for piece in wide]) if wide else ()
+    doubtful = {id(piece) for piece, q in zip(wide, found, strict=True) if q < _DOUBTFUL}
     atoms = [
-        atom for piece in line for atom in _cuts(piece, height, _WIDE_ALONE if alone else _WIDE)
+        atom
+        for piece in line
+        for atom in (_cuts(piece, height) if id(piece) in doubtful else [piece])
     ]
     candidates = {
         (first, last): _join(atoms[first : last + 1])
@@ -274,10 +280,8 @@ def _may_be_one(atoms: Sequence[_Piece], height: float) -> bool:
     )
 
 
-def _cuts(piece: _Piece, height: float, wide: float) -> list[_Piece]:
-    """Cut a wide piece wherever digits may touch; the recogniser joins what belongs together."""
-    if piece.width <= wide * height or piece.height < _MAIN * height:
-        return [piece]
+def _cuts(piece: _Piece, height: float) -> list[_Piece]:
+    """Cut a piece wherever digits may touch; the recogniser joins what belongs together."""
     factor = max(1.0, piece.height / _CUT_HEIGHT)
     small = _shrink(piece.ink, factor)
     unit = height / factor
