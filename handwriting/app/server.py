@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,11 +31,12 @@ from handwriting.app.limits import (
 )
 from handwriting.common.errors import InputError
 from handwriting.common.params.datasets import ImageFormat
-from handwriting.pictures import decode
+from handwriting.pictures.decode import read_grey
 from handwriting.recognizer import Box, Found, Reading, Recognizer
 from handwriting.svm import threads
 
 UInt8Array = npt.NDArray[np.uint8]
+Decode = Callable[[], UInt8Array]
 Find = Callable[[Recognizer, UInt8Array], list[Found]]
 
 WEB = Path(__file__).parent / "web"
@@ -131,7 +133,6 @@ class Limits(BaseModel):
 
     max_bytes: int = MAX_BYTES
     max_requests_per_second: int = MAX_RATE
-    image_types: list[str] = list(IMAGE_TYPES)
 
 
 class Models(BaseModel):
@@ -184,12 +185,12 @@ class _Readers:
         for recognizer in models.values():
             self._finders.setdefault(recognizer.image, recognizer)
 
-    async def read(self, content: bytes | UInt8Array, names: list[str], find: Find) -> Answer:
-        """Read an image file, or grey pixels (height, width), with the models of these names."""
+    async def read(self, decode: Decode, find: Find, names: list[str]) -> Answer:
+        """Read a picture with the models of these names; nothing slow runs in the event loop."""
         formats = [self.models[name].image for name in names]
         finders = {image: self._finders[image] for image in formats}
         (height, width), parts = await asyncio.get_running_loop().run_in_executor(
-            self._executor, _prepare, content, finders, find
+            self._executor, _prepare, decode, find, finders
         )
         readings = await asyncio.gather(
             *(
@@ -227,7 +228,7 @@ def build(models: Mapping[str, Recognizer]) -> FastAPI:
         # The first call of a model imports libraries; the first drawing should not wait for them.
         blank = np.full((28, 28), 255, dtype=np.uint8)
         blank[8:20, 13:15] = 0
-        await readers.read(blank, list(models), _whole)
+        await readers.read(lambda: blank, _whole, list(models))
         yield
         readers.close()
 
@@ -275,8 +276,11 @@ def build(models: Mapping[str, Recognizer]) -> FastAPI:
             if not body:
                 raise HTTPException(400, "the request has no body; send an image")
             try:
-                content = _pixels(body) if kind == _JSON else body
-                return await readers.read(content, names, _whole if single else Recognizer.find)
+                return await readers.read(
+                    partial(_pixels if kind == _JSON else read_grey, body),
+                    _whole if single else Recognizer.find,
+                    names,
+                )
             except InputError as error:
                 raise HTTPException(422, str(error)) from None
 
@@ -286,10 +290,10 @@ def build(models: Mapping[str, Recognizer]) -> FastAPI:
 
 
 def _prepare(
-    content: bytes | UInt8Array, finders: Mapping[ImageFormat, Recognizer], find: Find
+    decode: Decode, find: Find, finders: Mapping[ImageFormat, Recognizer]
 ) -> tuple[tuple[int, int], dict[ImageFormat, list[Found]]]:
     """Decode a picture, and find what may be digits, once for each image format."""
-    grey = decode.read_grey(content) if isinstance(content, bytes) else content
+    grey = decode()
     parts = {image: find(finder, grey) for image, finder in finders.items()}
     return (grey.shape[0], grey.shape[1]), parts
 

@@ -59,7 +59,7 @@ def bars(page: Page) -> list[float]:
     return page.locator("#chart .fill").evaluate_all(heights)
 
 
-def one_digit(seed: int = 0) -> bytes:
+def one_digit() -> bytes:
     """A photo of a drawn one on grey paper, as PNG."""
     grey = np.full((120, 90), 200, dtype=np.uint8)
     grey[20:100, 40:50] = 40

@@ -84,7 +84,10 @@ drawing.addEventListener("pointerdown", (event) => {
   if (current || !event.isPrimary || event.button !== 0) return;
   event.preventDefault();
   drawing.setPointerCapture(event.pointerId);
-  if (source === "photo") closePhoto();
+  if (source === "photo") {
+    newSubject();
+    closePhoto();
+  }
   current = [place(event)];
   strokes.push(current);
   drawingChanged();
