@@ -145,7 +145,7 @@ def cases(pixels: np.ndarray) -> list[Case]:
     return [
         Case("PNG of 28×28, first model (`svc`)", "", "image/png", small),
         Case("grey values of 28×28 as JSON, `svc`", "", "application/json", grey_values),
-        Case("PNG of 224×224 as from the page, `svc`", "", "image/png", drawings),
+        Case("PNG of 224×224, one digit, `svc`", "?single=true", "image/png", drawings),
         Case("PNG of 28×28, all four models", every, "image/png", small),
     ]
 

@@ -203,7 +203,7 @@ def test_a_faulty_file_is_one_sentence_until_something_else_comes(
 ) -> None:
     give(wide.page, b"no image", "notes.png")
     alert = wide.page.get_by_role("alert")
-    expect(alert).to_have_text("This file cannot be read: not a PNG, JPEG, TIFF or BMP image")
+    expect(alert).to_have_text("This file cannot be read: not a PNG, JPEG, TIFF or BMP image.")
     assert wide.settle() == "–"
     wide.stroke(ONE)
     wide.settle()

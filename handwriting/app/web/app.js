@@ -279,7 +279,8 @@ function sentence(readings) {
 
 function show(result) {
   if (result.error) {
-    showProblem(result.error.replace(/^image: /, "This file cannot be read: "));
+    const problem = result.error.replace(/^image: /, "This file cannot be read: ");
+    showProblem(`${problem.replace(/[.?]$/, "")}${problem.endsWith("?") ? "?" : "."}`);
     return;
   }
   $("problem").hidden = true;
