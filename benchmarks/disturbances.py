@@ -1,7 +1,7 @@
 """Renders digits of MNIST as the pictures that people take, and pictures of other things.
 
-A renderer gets a digit of MNIST, shape (28, 28), uint8, where 255 is ink, and a random generator. It
-returns a grey picture, uint8, where 255 is white.
+A renderer gets a digit of MNIST, shape (28, 28), uint8, where 255 is ink, and a random generator.
+It returns a grey picture, uint8, where 255 is white.
 """
 
 import io
@@ -250,7 +250,7 @@ def _drawn(draw: Callable[[ImageDraw.ImageDraw], None]) -> UInt8Array:
     return np.asarray(image.resize((56, 56), Image.Resampling.BOX))
 
 
-# Without those that a digit may look like: B, b, D, G, g, I, i, J, j, L, l, O, o, Q, q, S, s, Z, z ...
+# Without those that a digit may look like, such as B, g, I, l, O, q, S and Z.
 LETTERS = "ACEFHKMNPRTUVWXYadefhkmnrtuvwxy&@#%?=+"
 
 
@@ -295,17 +295,6 @@ def shape(random: np.random.Generator) -> UInt8Array:
 def on_its_side(digit: UInt8Array, random: np.random.Generator) -> UInt8Array:
     """A digit turned by a right angle."""
     return to_pixels(on_paper(scaled(np.rot90(digit, random.choice([1, 3])), 56)))
-
-
-def two_in_one_box(digits: Sequence[UInt8Array], random: np.random.Generator) -> UInt8Array:
-    """Two digits above one another in one box, so that they are not a line of two digits."""
-    inks = [_trimmed(scaled(digit, 28)) for digit in digits]
-    canvas = np.zeros((56, 56))
-    for top, ink in zip((5, 22), inks, strict=True):
-        left = 28 - ink.shape[1] // 2
-        place = canvas[top : top + 28, left : left + ink.shape[1]]
-        np.maximum(place, ink, out=place)
-    return to_pixels(on_paper(canvas))
 
 
 NO_DIGITS: dict[str, Callable[[np.random.Generator], UInt8Array]] = {

@@ -22,20 +22,23 @@ Quality = Callable[[Sequence[Floats]], npt.NDArray[np.float64]]
 # Shares of the height of a digit, unless another unit is given.
 _FAINT, _DARK = 0.2, 0.5  # of full ink: a stroke is connected by the first and contains the second
 _SPECK = 0.12  # smaller in both directions: dust
-_MARK = 0.3  # smaller in both directions and away from all digits: a comma, a blot
+_MARK = 0.5  # smaller in both directions and part of no digit: a comma, a blot
 _MAIN = 0.5  # higher: a digit or most of one
 _WHOLE = 0.75  # higher: never the lesser part of a broken digit
 _NEAR = 0.5  # largest distance of a part from the rest of its digit
+_BREAK = 0.15  # largest gap in a stroke between an upper and a lower half
+_NEXT = 8  # pieces to the right among which the other half is sought
 _SAME_LINE = 0.5  # largest step from one digit of a line to the next, up or down
 _GAP = 0.3  # largest gap between parts side by side
 _WIDE, _WIDE_ALONE = 0.8, 1.05  # wider: perhaps several digits; alone in a picture, few digits are
 _WIDEST = 1.6  # no digit is wider
 _NARROWEST = 0.15  # no part that is cut off is narrower
-_LEAST_WEIGHT = 1.0
+# In the unit of the quality.
 _CUT_COST = 0.3
-_DOUBTFUL = -1.0
-_MAX_CUTS = 8  # per piece
-_MAX_JOINED = 5  # atoms per digit
+_MARK_COST = 0.3
+_DOUBTFUL = -1.0  # worse: worth trying to cut
+_CUTS_PER_HEIGHT = 4.0  # per piece as wide as a digit is high
+_MAX_JOINED = 10  # atoms per digit
 _CUT_HEIGHT = 48  # pixels to which a piece is reduced while cuts are sought
 _MAX_PIECES = 5_000
 
@@ -157,6 +160,7 @@ def _lines(pieces: Sequence[_Piece], height: int) -> list[list[_Piece]]:
     mains = sorted(
         (piece for piece in pieces if piece.height >= _MAIN * height), key=lambda piece: piece.left
     )
+    mains = _join_halves(mains, height)
     lesser = [piece for piece in pieces if piece.height < _MAIN * height]
     groups = [[main] for main in mains]
     alone = []
@@ -177,6 +181,29 @@ def _lines(pieces: Sequence[_Piece], height: int) -> list[list[_Piece]]:
         lines[number_of[nearest]].append(piece)
     lines.sort(key=lambda line: float(np.mean([piece.middle for piece in line])))
     return [sorted(line, key=lambda piece: piece.left + piece.right) for line in lines]
+
+
+def _join_halves(mains: Sequence[_Piece], height: int) -> list[_Piece]:
+    """Join pieces that almost meet, one above the other: a digit with a broken stroke.
+
+    Parameters
+    ----------
+    mains : sequence of _Piece
+        Ordered from the left.
+    height : int
+        Of a digit.
+    """
+    remaining = list(mains)
+    joined = []
+    while remaining:
+        piece = remaining.pop(0)
+        for other in [other for other in remaining[:_NEXT] if other.left < piece.right]:
+            down = max(other.top - piece.bottom, piece.top - other.bottom)
+            if 0 <= down <= _BREAK * height and _overlap(piece, other) >= 0.5:
+                remaining.remove(other)
+                piece = _join([piece, other])
+        joined.append(piece)
+    return sorted(joined, key=lambda piece: piece.left)
 
 
 def _number_lines(mains: Sequence[_Piece], height: int) -> list[int]:
@@ -221,28 +248,23 @@ def _join(pieces: Sequence[_Piece]) -> _Piece:
 
 def _choose(line: Sequence[_Piece], quality: Quality, alone: bool) -> list[_Piece]:
     """Join and cut the pieces of a line in the way that gives the best digits."""
-    whole = [piece.height for piece in line if not piece.is_cut]
-    height = float(np.median(sorted(whole)[len(whole) // 2 :]))
-    wide = [piece for piece in line if piece.width > (_WIDE_ALONE if alone else _WIDE) * height]
-    found = quality([piece.ink for piece in wide]) if wide else ()
-    doubtful = {id(piece) for piece, q in zip(wide, found, strict=True) if q < _DOUBTFUL}
-    atoms = [
-        atom
-        for piece in line
-        for atom in (_cuts(piece, height) if id(piece) in doubtful else [piece])
-    ]
+    # Lesser parts do not count for the height of the line.
+    heights = sorted(piece.height for piece in line)
+    height = float(np.median(heights[len(heights) // 2 :]))
+    atoms = _atoms(line, height, _WIDE_ALONE if alone else _WIDE, quality)
     candidates = {
         (first, last): _join(atoms[first : last + 1])
         for first in range(len(atoms))
-        for last in range(first, min(first + _MAX_JOINED * 2, len(atoms)))
+        for last in range(first, min(first + _MAX_JOINED, len(atoms)))
         if _may_be_one(atoms[first : last + 1], height)
     }
     if len(candidates) == len(atoms):  # no choice
-        return atoms
+        return [atom for atom in atoms if not _is_mark(atom, height)]
     found = quality([candidate.ink for candidate in candidates.values()])
     value = {
-        span: float(q) * max(min(candidate.width / height, 1), _LEAST_WEIGHT)
-        - _CUT_COST * candidate.is_cut
+        span: -_MARK_COST
+        if span[0] == span[1] and _is_mark(candidate, height)
+        else float(q) - _CUT_COST * candidate.is_cut
         for (span, candidate), q in zip(candidates.items(), found, strict=True)
     }
     # The best way to read the first n atoms, for each n.
@@ -259,9 +281,26 @@ def _choose(line: Sequence[_Piece], quality: Quality, alone: bool) -> list[_Piec
     end = len(atoms)
     while end:
         start = best[end][1]
-        chosen.append(candidates[start, end - 1])
+        if not (start == end - 1 and _is_mark(atoms[start], height)):
+            chosen.append(candidates[start, end - 1])
         end = start
     return chosen[::-1]
+
+
+def _atoms(line: Sequence[_Piece], height: float, wide: float, quality: Quality) -> list[_Piece]:
+    """Cut the wide pieces of a line that do not look like one digit."""
+    positions = [number for number, piece in enumerate(line) if piece.width > wide * height]
+    found = quality([line[number].ink for number in positions]) if positions else ()
+    doubtful = {number for number, q in zip(positions, found, strict=True) if q < _DOUBTFUL}
+    return [
+        atom
+        for number, piece in enumerate(line)
+        for atom in (_cuts(piece, height) if number in doubtful else [piece])
+    ]
+
+
+def _is_mark(piece: _Piece, height: float) -> bool:
+    return not piece.is_cut and max(piece.height, piece.width) < _MARK * height
 
 
 def _may_be_one(atoms: Sequence[_Piece], height: float) -> bool:
@@ -285,7 +324,8 @@ def _cuts(piece: _Piece, height: float) -> list[_Piece]:
     factor = max(1.0, piece.height / _CUT_HEIGHT)
     small = _shrink(piece.ink, factor)
     unit = height / factor
-    seams = _seams(small, max(2, round(_NARROWEST * unit)), round(0.25 * unit))
+    n_cuts = _CUTS_PER_HEIGHT * small.shape[1] / unit
+    seams = _seams(small, max(2, round(_NARROWEST * unit)), n_cuts)
     owner = np.zeros(piece.ink.shape, dtype=np.intp)
     rows = np.minimum((np.arange(piece.height) / factor).astype(np.intp), len(small) - 1)
     columns = np.arange(piece.width)
@@ -308,12 +348,12 @@ def _shrink(ink: Floats, factor: float) -> Floats:
     return np.asarray(zoomed, dtype=np.float32)
 
 
-def _seams(ink: Floats, distance: int, reach: int) -> list[npt.NDArray[np.intp]]:
+def _seams(ink: Floats, distance: int, n_cuts: float) -> list[npt.NDArray[np.intp]]:
     """Return the cheapest ways to cut ink from top to bottom, from the left.
 
     A seam moves by at most one column per row and pays for the ink that it crosses. The cheapest
-    seam through each column of the middle row is found; local minima that are at least `distance`
-    columns apart remain.
+    seam through each column of the middle row is found; those that are at least `distance`
+    columns apart remain, the cheapest `n_cuts` of them.
     """
     n_rows, n_columns = ink.shape
     cost = np.minimum(ink, 1) + np.float32(0.02)
@@ -326,7 +366,7 @@ def _seams(ink: Floats, distance: int, reach: int) -> list[npt.NDArray[np.intp]]
         inside = distance <= column < n_columns - distance
         if inside and all(abs(column - other) >= distance for other in chosen):
             chosen.append(column)
-        if len(chosen) == _MAX_CUTS:
+        if len(chosen) >= n_cuts:
             break
     return [
         np.array(_follow(up_steps, column)[::-1] + _follow(down_steps, column)[1:])
