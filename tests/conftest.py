@@ -2,12 +2,14 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from filelock import FileLock
 from hypothesis import settings
+from playwright.sync_api import Browser, sync_playwright
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
@@ -22,6 +24,16 @@ settings.load_profile("no deadline")
 # Fast tests first, so that a mistake shows early.
 _ORDER = ("unit", "results", "data", "pipeline", "model")
 
+
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_BROWSER_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+)
 
 # The tests that build the whole pipeline on all of the real data.
 _FULL = ("tests/pipeline/test_full.py", "tests/model/")
@@ -141,3 +153,18 @@ def full(tmp_path_factory: pytest.TempPathFactory, mirror: Path) -> Repository:
         shutil.rmtree(repository.root / name)
     repository.succeed("dvc", "repro")
     return repository
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium; without it tests are skipped, but never where CI is set."""
+    path = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    if path is None:
+        message = f"no browser found: none of {', '.join(_BROWSERS)}"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(_BROWSER_ARGUMENTS))
+        yield browser
+        browser.close()
