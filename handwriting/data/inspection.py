@@ -1,0 +1,614 @@
+"""Finds out what a table or a folder of images contains, and in which form."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from handwriting.common.errors import InputError
+from handwriting.common.params.datasets import ImageFolder, ImageFormat, Role, Table
+from handwriting.common.params.messages import shorten
+from handwriting.data import image_folders, table_forms
+from handwriting.data.table_forms import N_DIGITS
+from handwriting.data.text_files import open_text
+
+FEWEST_PIXELS = 10
+# What the names of columns mean in tables met in practice, in lower-case letters.
+LABEL_NAMES = ("label", "labels", "digit", "class", "target", "y")
+WRITER_NAMES = ("writer", "writers", "writer_id")
+IGNORED_NAMES = ("", "id", "index", "imageid", "image_id", "unnamed: 0", "row")
+# Ranges in which pixels are stored. The first one that has all of a table's values is used.
+RANGES = ((0.0, 1.0), (-1.0, 1.0), (0.0, 16.0), (0.0, 255.0))
+# Images of a folder that are larger than this are scaled down, to the size of MNIST's.
+LARGEST_SIDE = 64
+USUAL_SIDE = 28
+
+_SAMPLE_LINES = 20
+# The rim of a table's images is mostly paper, so the corner pixel is nearly always the same.
+_PIXEL_SHARE = 0.7
+
+Floats = npt.NDArray[np.float64]
+Side = Literal["first", "last"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user says about a table, because it cannot be seen in it; None is found out.
+
+    Attributes
+    ----------
+    height, width : int or None
+        Size of the images.
+    label : str or None
+        Whether the label is the first or the last column.
+    paper, ink : float or None
+        Pixel values of paper and of ink.
+    """
+
+    height: int | None = None
+    width: int | None = None
+    label: Side | None = None
+    paper: float | None = None
+    ink: float | None = None
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a source of images contains.
+
+    Attributes
+    ----------
+    n_rows : int
+        Number of images.
+    image : ImageFormat
+        Size of the images, and their pixel range in the project.
+    pixel_range : tuple of float
+        The smallest and the largest pixel value in the source.
+    paper, ink : float
+        The pixel values of the source that become 0 and `pixel_max`.
+    digits : ndarray of shape (10,), int
+        Number of images of each digit; zeros if the source has no labels.
+    n_writers : int
+        0 if the source names no writers.
+    is_sorted : bool
+        Whether the rows are sorted by digit.
+    separator, header, columns
+        As in `Table`; None for a folder of images.
+    sizes : str
+        The sizes of the files of a folder, in words; '' for a table.
+    """
+
+    n_rows: int
+    image: ImageFormat
+    pixel_range: tuple[float, float]
+    paper: float
+    ink: float
+    digits: npt.NDArray[np.intp]
+    n_writers: int
+    is_sorted: bool
+    separator: str | None = None
+    header: bool | None = None
+    columns: list[Role] = field(default_factory=list)
+    sizes: str = ""
+
+
+def inspect_table(path: Path, options: Options, has_labels: bool = True) -> Findings:
+    """Find out the form and the content of a table; every value is read.
+
+    Parameters
+    ----------
+    path : Path
+    options : Options
+    has_labels : bool
+        Whether the table must have labels, or must not have any.
+
+    Raises
+    ------
+    InputError
+        If the table cannot be understood, with what was found.
+    """
+    layout = _sniff(path)
+    statistics = _read_all(path, layout)
+    kinds = (
+        [_find_label(layout, statistics, options, path)] if has_labels else [_Label((), (), None)]
+    )
+    label = kinds[0]
+    pixels = np.array([i for i in layout.core if i not in label.columns])
+    height, width = _image_size(len(pixels), options, path)
+    low, high = float(statistics.low[pixels].min()), float(statistics.high[pixels].max())
+    integers = bool(statistics.integers[pixels].all())
+    means = (statistics.total[pixels] / statistics.n_rows).reshape(height, width)
+    paper, ink, pixel_max = _pixel_range(low, high, integers, means, options, path)
+    digits = np.zeros(N_DIGITS, dtype=np.intp)
+    if label.statistics is not None:
+        digits = label.statistics.counts
+    return Findings(
+        n_rows=statistics.n_rows,
+        image=ImageFormat(height=height, width=width, pixel_max=pixel_max),
+        pixel_range=(low, high),
+        paper=paper,
+        ink=ink,
+        digits=digits,
+        n_writers=len(statistics.writers),
+        is_sorted=label.statistics is not None and label.statistics.is_sorted,
+        separator=layout.separator,
+        header=layout.header,
+        columns=_columns(layout, label),
+    )
+
+
+def inspect_folder(path: Path, options: Options) -> Findings:
+    """Find out what a folder with one subfolder of images per digit contains; reads every image.
+
+    Raises
+    ------
+    InputError
+        If the folder or a file in it cannot be used.
+    """
+    files = image_folders.list_files(path, str(path))
+    sizes = sorted({image_folders.size(file.path) for file in files})
+    smallest, largest = sizes[0], sizes[-1]
+    height, width = largest
+    if len(sizes) > 1 or max(largest) > LARGEST_SIDE:
+        height = width = USUAL_SIDE
+    if options.height is not None and options.width is not None:
+        height, width = options.height, options.width
+    image = _image_format(height, width, 255, path)
+    total, low, high = np.zeros(image.n_pixels), 255.0, 0.0
+    for file in files:
+        # Without a known paper, the edges are extended by white, as most paper is.
+        grey = image_folders.read_grey(file.path, 255 if options.paper is None else options.paper, image)
+        total += grey
+        low, high = min(low, grey.min()), max(high, grey.max())
+    means = (total / len(files)).reshape(height, width)
+    paper, ink, _ = _pixel_range(float(low), float(high), True, means, options, path)
+    if options.paper is None and options.ink is None and {paper, ink} != {0.0, 255.0}:
+        paper, ink = (255.0, 0.0) if paper > ink else (0.0, 255.0)
+    return Findings(
+        n_rows=len(files),
+        image=image,
+        pixel_range=(float(low), float(high)),
+        paper=paper,
+        ink=ink,
+        digits=np.bincount([file.digit for file in files], minlength=N_DIGITS),
+        n_writers=0,
+        is_sorted=False,
+        sizes=(
+            f"{smallest[0]}×{smallest[1]}"
+            if len(sizes) == 1
+            else f"{len(sizes)} sizes from {smallest[0]}×{smallest[1]} to {largest[0]}×{largest[1]}"
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """What the first lines of a table show.
+
+    `core` are the positions of the columns with pixels and labels; `writer` is the position of the
+    writers, or None.
+    """
+
+    separator: str
+    header: bool
+    names: list[str]
+    n_columns: int
+    ignored: list[bool]
+    writer: int | None
+
+    @property
+    def core(self) -> list[int]:
+        return [
+            i for i in range(self.n_columns) if not self.ignored[i] and i != self.writer
+        ]
+
+    def column(self, position: int) -> str:
+        """Return how messages name a column."""
+        name = f" ({self.names[position]})" if self.header else ""
+        return f"column {position + 1}{name}"
+
+
+def _sniff(path: Path) -> _Layout:
+    """Find the separator and the header in the first lines of a table."""
+    with open_text(path, str(path)) as lines:
+        sample = _first_lines(lines)
+    if not sample:
+        raise InputError(f"{path}: the file is empty; must have one image per row")
+    separator = _find_separator(sample, path)
+    rows = [table_forms.split_line(line, separator) for line in sample]
+    first = rows[0]
+    header = not all(_is_number(value) for value in first) or _is_numbering(first)
+    if header and len(rows) > 1 and len(first) != len(rows[1]):
+        raise InputError(
+            f"{path}: row 0 (the header) has {len(first)} columns, row 1 has {len(rows[1])}; must "
+            "have as many"
+        )
+    if header and sum(map(_is_number, rows[-1])) * 2 < len(first):
+        raise InputError(
+            f"{path}: row {len(rows) - 1} has {shorten(next(v for v in rows[-1] if not _is_number(v)))}; "
+            "must have numbers: one image per row, its pixels and its digit"
+        )
+    names = [name.strip().strip('"').lower() for name in first] if header else [""] * len(first)
+    # Only columns before the pixels: in the middle, a gap in the names is no reason to skip.
+    ignored = [False] * len(first)
+    for position, name in enumerate(names if header else ()):
+        if name not in IGNORED_NAMES:
+            break
+        ignored[position] = True
+    writer = next((i for i, name in enumerate(names) if name in WRITER_NAMES), None)
+    return _Layout(separator, header, first, len(first), ignored, writer)
+
+
+def _first_lines(lines: Sequence[str] | object) -> list[str]:
+    sample: list[str] = []
+    for line in lines:  # type: ignore[attr-defined]
+        if line.strip():
+            sample.append(line)
+        if len(sample) == _SAMPLE_LINES:
+            break
+    return sample
+
+
+def _find_separator(sample: Sequence[str], path: Path) -> str:
+    """Return the separator that gives the most columns, with numbers in most of them."""
+    best, best_score = "", (0, 0)
+    for separator in table_forms.SEPARATORS:
+        rows = [table_forms.split_line(line, separator) for line in sample]
+        values = rows[-1]
+        numbers = sum(map(_is_number, values))
+        # The tab comes before the space, which also stands for tabs, and wins if both fit.
+        if (score := (numbers, len(values))) > best_score and numbers > 1:
+            best, best_score = separator, score
+    if not best:
+        raise InputError(
+            f"{path}: the last of its first {len(sample)} lines is {shorten(sample[-1].strip())}; "
+            "must be a table of numbers, separated by commas, semicolons, tabs or spaces, with one "
+            "image per row"
+        )
+    return best
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _is_numbering(values: Sequence[str]) -> bool:
+    """Return whether a line counts its columns, as some programs do for columns without names."""
+    return len(values) > FEWEST_PIXELS and list(values) in (
+        [str(i) for i in range(len(values))],
+        [str(i + 1) for i in range(len(values))],
+    )
+
+
+class _LabelStatistics:
+    """Whether some columns can be the label, and how often they have each digit."""
+
+    def __init__(self) -> None:
+        self.is_valid = True
+        self.is_sorted = True
+        self.counts = np.zeros(N_DIGITS, dtype=np.intp)
+        self._last = -1
+
+    def add(self, columns: Floats) -> None:
+        """Take in a block, of one column or of ten."""
+        if not self.is_valid:
+            return
+        if columns.shape[1] == N_DIGITS:
+            self.is_valid = bool(table_forms.is_one_hot(columns).all())
+            digits = columns.argmax(axis=1)
+        else:
+            column = columns[:, 0]
+            self.is_valid = bool(np.isin(column, np.arange(N_DIGITS)).all())
+            digits = column.astype(np.intp) if self.is_valid else np.zeros(0, dtype=np.intp)
+        if self.is_valid:
+            self.counts += np.bincount(digits, minlength=N_DIGITS)
+            self.is_sorted &= bool(np.all(np.diff(digits, prepend=self._last) >= 0))
+            self._last = int(digits[-1])
+
+    @property
+    def n_digits(self) -> int:
+        return int(np.count_nonzero(self.counts))
+
+    @property
+    def largest_share(self) -> float:
+        return float(self.counts.max() / max(self.counts.sum(), 1))
+
+
+@dataclass(frozen=True)
+class _Label:
+    """A place where the label may be: its columns, their role, and what they contain."""
+
+    columns: tuple[int, ...]
+    roles: tuple[Role, ...]
+    statistics: _LabelStatistics | None
+
+
+class _Statistics:
+    """What all rows of a table show about each column."""
+
+    def __init__(self, layout: _Layout) -> None:
+        n = layout.n_columns
+        self.n_rows = 0
+        self.low, self.high = np.full(n, np.inf), np.full(n, -np.inf)
+        self.total, self.integers = np.zeros(n), np.ones(n, dtype=bool)
+        self.writers: set[float] = set()
+        self._writer = layout.writer
+        core = layout.core
+        places = {(core[0],): "label", (core[-1],): "label"}
+        if len(core) > N_DIGITS:
+            places |= {tuple(core[:N_DIGITS]): "one_hot", tuple(core[-N_DIGITS:]): "one_hot"}
+        self.labels = [
+            _Label(columns, ("one_hot" if role == "one_hot" else "label",), _LabelStatistics())
+            for columns, role in places.items()
+        ]
+
+    def add(self, cells: Floats) -> None:
+        """Take in a block."""
+        self.n_rows += len(cells)
+        self.low = np.minimum(self.low, cells.min(axis=0))
+        self.high = np.maximum(self.high, cells.max(axis=0))
+        self.total += cells.sum(axis=0)
+        self.integers &= (cells == np.rint(cells)).all(axis=0)
+        if self._writer is not None:
+            self.writers.update(cells[:, self._writer].tolist())
+        for label in self.labels:
+            if label.statistics is not None:
+                label.statistics.add(cells[:, list(label.columns)])
+
+
+def _read_all(path: Path, layout: _Layout) -> _Statistics:
+    if not layout.core:
+        raise InputError(f"{path}: {layout.n_columns} columns, none of them with pixels")
+    statistics = _Statistics(layout)
+    with open_text(path, str(path)) as lines:
+        if layout.header:
+            next(line for line in lines if line.strip())
+        for block in table_forms.blocks_of_lines(lines, layout.n_columns):
+            cells = table_forms.parse(block, layout.separator, layout.ignored)
+            if cells is None:
+                row, column, fault = table_forms.first_unreadable(
+                    block, layout.separator, layout.ignored
+                )
+                number = statistics.n_rows + row + 1
+                raise InputError(f"{path}: row {number}, {layout.column(column)}: {fault}")
+            statistics.add(cells)
+    if statistics.n_rows == 0:
+        raise InputError(f"{path}: no rows below the header; must have one image per row")
+    if layout.writer is not None and not (
+        statistics.integers[layout.writer]
+        and 0 <= statistics.low[layout.writer]
+        and statistics.high[layout.writer] <= table_forms.LARGEST_WRITER
+    ):
+        raise InputError(
+            f"{path}: {layout.column(layout.writer)}: from {statistics.low[layout.writer]:g} to "
+            f"{statistics.high[layout.writer]:g}; must be integers from 0"
+        )
+    return statistics
+
+
+def _find_label(
+    layout: _Layout, statistics: _Statistics, options: Options, path: Path
+) -> _Label:
+    """Return where the label is.
+
+    Raises
+    ------
+    InputError
+        If no column can be the label, or if two can.
+    """
+    core = layout.core
+    side = options.label or _named_side(layout)
+    places = [
+        label
+        for label in statistics.labels
+        if side is None
+        or (side == "first" and label.columns[0] == core[0])
+        or (side == "last" and label.columns[-1] == core[-1])
+    ]
+    valid = [
+        label
+        for label in places
+        if label.statistics is not None and label.statistics.is_valid and len(core) > len(label.columns)
+    ]
+    if not valid:
+        raise InputError(f"{path}: {_no_label(layout, statistics, side)}")
+    sized = [label for label in valid if _fits(len(core) - len(label.columns), options)]
+    if not sized and side is None and _fits(len(core), options):
+        raise InputError(
+            f"{path}: {len(core)} columns are whole images, and none is left for the label; for a "
+            "table without labels: --unlabelled"
+        )
+    if not sized:
+        # Raises the error about the size.
+        _image_size(len(core) - len(valid[0].columns), options, path)
+    label = _most_plausible(sized or valid, statistics, layout, path)
+    if label.statistics is not None and label.statistics.n_digits < 2:
+        digit = int(label.statistics.counts.argmax())
+        raise InputError(
+            f"{path}: {layout.column(label.columns[0])}: all rows show the digit {digit}; must "
+            "show at least two different digits (--label first or --label last names the column)"
+        )
+    return label
+
+
+def _named_side(layout: _Layout) -> Side | None:
+    """Return where the header has the label, if it names it."""
+    names = [name.strip().strip('"').lower() for name in layout.names]
+    core = layout.core
+    if layout.header and names[core[0]] in LABEL_NAMES:
+        return "first"
+    if layout.header and names[core[-1]] in LABEL_NAMES:
+        return "last"
+    return None
+
+
+def _no_label(layout: _Layout, statistics: _Statistics, side: Side | None) -> str:
+    """Describe the columns in which a label was looked for."""
+
+    def describe(position: int) -> str:
+        kind = "" if statistics.integers[position] else " with fractions"
+        low, high = statistics.low[position], statistics.high[position]
+        return f"{layout.column(position)} has values from {low:g} to {high:g}{kind}"
+
+    first, last = layout.core[0], layout.core[-1]
+    if side is None:
+        found = f"{describe(first)}, {describe(last)}"
+    else:
+        found = describe(first if side == "first" else last)
+    return (
+        f"no label found: {found}; must be digits from 0 to 9 in the first or the last column, or "
+        "ten columns with a single 1 (for a table without labels: --unlabelled)"
+    )
+
+
+def _fits(n_pixels: int, options: Options) -> bool:
+    if options.height is not None and options.width is not None:
+        return n_pixels == options.height * options.width
+    return n_pixels >= FEWEST_PIXELS and math.isqrt(n_pixels) ** 2 == n_pixels
+
+
+def _most_plausible(
+    labels: list[_Label], statistics: _Statistics, layout: _Layout, path: Path
+) -> _Label:
+    """Choose among the places where the label may be."""
+    one_hot = [label for label in labels if label.roles == ("one_hot",)]
+    if one_hot:  # no ten pixels have a single 1 in every image
+        labels = one_hot
+    several = [label for label in labels if label.statistics and label.statistics.n_digits > 1]
+    labels = several or labels[:1]
+    if len(labels) > 1:
+        varied = [
+            label
+            for label in labels
+            if label.statistics and label.statistics.largest_share <= _PIXEL_SHARE
+        ]
+        labels = varied or labels
+    if len(labels) > 1:
+        # No pixel is above the range of all the others.
+        inner = statistics.high[layout.core[1:-1]].max()
+        above = [label for label in labels if statistics.high[label.columns[0]] > inner]
+        labels = above if len(above) == 1 else labels
+    if len(labels) > 1:
+        raise InputError(
+            f"{path}: {layout.column(labels[0].columns[0])} and "
+            f"{layout.column(labels[1].columns[0])} can both be the label; name it with --label "
+            "first or --label last"
+        )
+    return labels[0]
+
+
+def _columns(layout: _Layout, label: _Label) -> list[Role]:
+    """Return the roles of the columns from left to right, with pixels as one entry."""
+    columns: list[Role] = []
+    for position in range(layout.n_columns):
+        if layout.ignored[position]:
+            role: Role = "ignored"
+        elif position == layout.writer:
+            role = "writer"
+        else:
+            role = label.roles[0] if position in label.columns else "pixels"
+        if role in ("pixels", "one_hot") and columns and columns[-1] == role:
+            continue
+        columns.append(role)
+    return columns
+
+
+def _image_size(n_pixels: int, options: Options, path: Path) -> tuple[int, int]:
+    if n_pixels < FEWEST_PIXELS:
+        raise InputError(
+            f"{path}: {n_pixels} pixel columns; an image must have at least {FEWEST_PIXELS} pixels"
+        )
+    if options.height is not None and options.width is not None:
+        if options.height * options.width != n_pixels:
+            raise InputError(
+                f"{path}: {n_pixels} pixel columns; must be height × width = {options.height} × "
+                f"{options.width} = {options.height * options.width}"
+            )
+        return options.height, options.width
+    side = math.isqrt(n_pixels)
+    if side**2 != n_pixels:
+        raise InputError(
+            f"{path}: {n_pixels} pixel columns, which are no square image; name the size with "
+            "--height and --width"
+        )
+    return side, side
+
+
+def _image_format(height: int, width: int, pixel_max: int, path: Path) -> ImageFormat:
+    if height * width < FEWEST_PIXELS:
+        raise InputError(
+            f"{path}: images of {height}×{width} pixels; must have at least {FEWEST_PIXELS} pixels"
+        )
+    return ImageFormat(height=height, width=width, pixel_max=pixel_max)
+
+
+def _pixel_range(
+    low: float, high: float, integers: bool, means: Floats, options: Options, path: Path
+) -> tuple[float, float, int]:
+    """Return the values of paper and of ink, and the pixel range of the project.
+
+    Parameters
+    ----------
+    low, high : float
+        The smallest and the largest value of all pixels.
+    integers : bool
+        Whether all of them are integers.
+    means : ndarray of shape (height, width), float64
+        The mean image, whose rim is mostly paper.
+    """
+    if options.paper is not None and options.ink is not None:
+        paper, ink = options.paper, options.ink
+        if paper == ink or low < min(paper, ink) or high > max(paper, ink):
+            raise InputError(
+                f"{path}: pixels from {low:g} to {high:g}; --paper {paper:g} and --ink {ink:g} "
+                "must differ and contain this range"
+            )
+    else:
+        ranges = [(start, end) for start, end in RANGES if start <= low and high <= end]
+        if not ranges:
+            raise InputError(
+                f"{path}: pixels from {low:g} to {high:g}; must be within 0 to 1, -1 to 1, 0 to 16 "
+                "or 0 to 255; name the values of other ranges with --paper and --ink"
+            )
+        if low == high:
+            raise InputError(f"{path}: all pixels are {low:g}; must be images of digits")
+        paper, ink = ranges[0]
+        rim = np.concatenate([means[0], means[-1], means[:, 0], means[:, -1]]).mean()
+        if rim > (paper + ink) / 2:
+            paper, ink = ink, paper
+    span = abs(ink - paper)
+    # Integers that fit one byte stay as they are; everything else gets the resolution of a byte.
+    pixel_max = int(span) if integers and span == int(span) and span <= 255 else 255
+    if integers and min(paper, ink) < 0:
+        pixel_max = 255
+    return paper, ink, pixel_max
+
+
+def table_source(findings: Findings, location: str) -> Table:
+    """Return the parameters with which a table is read."""
+    return Table.model_validate(
+        {
+            "kind": "table",
+            "location": location,
+            "separator": findings.separator,
+            "header": findings.header,
+            "paper": findings.paper,
+            "ink": findings.ink,
+            "order": "interleaved" if findings.is_sorted else "table",
+            "columns": findings.columns,
+        }
+    )
+
+
+def folder_source(findings: Findings, location: str) -> ImageFolder:
+    """Return the parameters with which a folder of images is read."""
+    return ImageFolder(
+        kind="images", location=location, paper=findings.paper, ink=findings.ink
+    )
