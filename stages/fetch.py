@@ -88,7 +88,7 @@ def _convert_table(source: Table, image: ImageFormat, key: str, path: Path) -> N
     """Convert a table in another form, row by row."""
     origin = _existing(source.location, key)
     with _explained(key), text_files.open_text(origin, source.location) as lines:
-        blocks = (
+        blocks: Iterable[LabelledImages] = (
             LabelledImages(block.pixels, block.labels, _no_rows(block.pixels), block.writers)
             for block in table_forms.read(lines, source, image, source.location)
             if block.labels is not None
@@ -137,7 +137,11 @@ def _no_rows(pixels: UInt8Array) -> Int32Array:
 def _existing(location: str, key: str) -> Path:
     path = paths.find(location)
     if not path.exists():
-        hint = "; `dvc pull` brings it" if paths.sources("").resolve() in path.resolve().parents else ""
+        hint = (
+            "; `dvc pull` brings it"
+            if paths.sources("").resolve() in path.resolve().parents
+            else ""
+        )
         raise InputError(f"{key}.location of {paths.PARAMS}: {path}: no such file{hint}")
     return path
 

@@ -80,7 +80,9 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
         raise InputError(f"{arguments.table}: no such file or folder")
     for name in ("dataset", "model"):
         if arguments.unlabelled and not arguments.update and getattr(arguments, name) is None:
-            raise InputError(f"--{name}: missing; --unlabelled needs it, to know which model predicts")
+            raise InputError(
+                f"--{name}: missing; --unlabelled needs it, to know which model predicts"
+            )
         if not arguments.unlabelled and getattr(arguments, name) is not None:
             raise InputError(f"--{name}: only for a table without labels; add --unlabelled")
 

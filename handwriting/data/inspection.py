@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -113,28 +114,29 @@ def inspect_table(path: Path, options: Options, has_labels: bool = True) -> Find
     """
     layout = _sniff(path)
     statistics = _read_all(path, layout)
-    kinds = (
-        [_find_label(layout, statistics, options, path)] if has_labels else [_Label((), (), None)]
-    )
-    label = kinds[0]
-    pixels = np.array([i for i in layout.core if i not in label.columns])
+    label = _find_label(layout, statistics, options, path) if has_labels else None
+    label_columns = label.columns if label else []
+    pixels = np.array([i for i in layout.core if i not in label_columns])
     height, width = _image_size(len(pixels), options, path)
-    low, high = float(statistics.low[pixels].min()), float(statistics.high[pixels].max())
     integers = bool(statistics.integers[pixels].all())
     means = (statistics.total[pixels] / statistics.n_rows).reshape(height, width)
-    paper, ink, pixel_max = _pixel_range(low, high, integers, means, options, path)
-    digits = np.zeros(N_DIGITS, dtype=np.intp)
-    if label.statistics is not None:
-        digits = label.statistics.counts
+    lowest = int(pixels[statistics.low[pixels].argmin()])
+    highest = int(pixels[statistics.high[pixels].argmax()])
+    low, high = float(statistics.low[lowest]), float(statistics.high[highest])
+    where = (
+        f" (the lowest in row {statistics.low_row[lowest]}, {layout.column(lowest)}; the highest in "
+        f"row {statistics.high_row[highest]}, {layout.column(highest)})"
+    )
+    paper, ink, pixel_max = _pixel_range(low, high, integers, means, options, path, where)
     return Findings(
         n_rows=statistics.n_rows,
         image=ImageFormat(height=height, width=width, pixel_max=pixel_max),
         pixel_range=(low, high),
         paper=paper,
         ink=ink,
-        digits=digits,
+        digits=label.counts if label else np.zeros(N_DIGITS, dtype=np.intp),
         n_writers=len(statistics.writers),
-        is_sorted=label.statistics is not None and label.statistics.is_sorted,
+        is_sorted=label is not None and label.is_sorted,
         separator=layout.separator,
         header=layout.header,
         columns=_columns(layout, label),
@@ -161,7 +163,9 @@ def inspect_folder(path: Path, options: Options) -> Findings:
     total, low, high = np.zeros(image.n_pixels), 255.0, 0.0
     for file in files:
         # Without a known paper, the edges are extended by white, as most paper is.
-        grey = image_folders.read_grey(file.path, 255 if options.paper is None else options.paper, image)
+        grey = image_folders.read_grey(
+            file.path, 255 if options.paper is None else options.paper, image
+        )
         total += grey
         low, high = min(low, grey.min()), max(high, grey.max())
     means = (total / len(files)).reshape(height, width)
@@ -202,9 +206,7 @@ class _Layout:
 
     @property
     def core(self) -> list[int]:
-        return [
-            i for i in range(self.n_columns) if not self.ignored[i] and i != self.writer
-        ]
+        return [i for i in range(self.n_columns) if not self.ignored[i] and i != self.writer]
 
     def column(self, position: int) -> str:
         """Return how messages name a column."""
@@ -215,22 +217,23 @@ class _Layout:
 def _sniff(path: Path) -> _Layout:
     """Find the separator and the header in the first lines of a table."""
     with open_text(path, str(path)) as lines:
-        sample = _first_lines(lines)
+        sample = list(islice((line for line in lines if line.strip()), _SAMPLE_LINES))
     if not sample:
         raise InputError(f"{path}: the file is empty; must have one image per row")
     separator = _find_separator(sample, path)
     rows = [table_forms.split_line(line, separator) for line in sample]
     first = rows[0]
-    header = not all(_is_number(value) for value in first) or _is_numbering(first)
+    header = _is_header(first)
     if header and len(rows) > 1 and len(first) != len(rows[1]):
         raise InputError(
             f"{path}: row 0 (the header) has {len(first)} columns, row 1 has {len(rows[1])}; must "
             "have as many"
         )
     if header and sum(map(_is_number, rows[-1])) * 2 < len(first):
+        value = next(value for value in rows[-1] if not _is_number(value))
         raise InputError(
-            f"{path}: row {len(rows) - 1} has {shorten(next(v for v in rows[-1] if not _is_number(v)))}; "
-            "must have numbers: one image per row, its pixels and its digit"
+            f"{path}: row {len(rows) - 1} has {shorten(value)}; must have numbers: one image per "
+            "row, its pixels and its digit"
         )
     names = [name.strip().strip('"').lower() for name in first] if header else [""] * len(first)
     # Only columns before the pixels: in the middle, a gap in the names is no reason to skip.
@@ -243,22 +246,11 @@ def _sniff(path: Path) -> _Layout:
     return _Layout(separator, header, first, len(first), ignored, writer)
 
 
-def _first_lines(lines: Sequence[str] | object) -> list[str]:
-    sample: list[str] = []
-    for line in lines:  # type: ignore[attr-defined]
-        if line.strip():
-            sample.append(line)
-        if len(sample) == _SAMPLE_LINES:
-            break
-    return sample
-
-
 def _find_separator(sample: Sequence[str], path: Path) -> str:
     """Return the separator that gives the most columns, with numbers in most of them."""
     best, best_score = "", (0, 0)
     for separator in table_forms.SEPARATORS:
-        rows = [table_forms.split_line(line, separator) for line in sample]
-        values = rows[-1]
+        values = table_forms.split_line(sample[-1], separator)
         numbers = sum(map(_is_number, values))
         # The tab comes before the space, which also stands for tabs, and wins if both fit.
         if (score := (numbers, len(values))) > best_score and numbers > 1:
@@ -279,55 +271,72 @@ def _is_number(text: str) -> bool:
         return False
 
 
-def _is_numbering(values: Sequence[str]) -> bool:
-    """Return whether a line counts its columns, as some programs do for columns without names."""
-    return len(values) > FEWEST_PIXELS and list(values) in (
-        [str(i) for i in range(len(values))],
-        [str(i + 1) for i in range(len(values))],
-    )
+def _is_header(values: Sequence[str]) -> bool:
+    """Return whether a first line has names and not the values of an image.
+
+    Names may be numbers that count the columns. A faulty value among the pixels makes no header.
+    """
+    numbers = [value for value in values if _is_number(value)]
+    if 2 * len(numbers) < len(values):
+        return True
+    start = int(numbers[0]) if numbers[0] in ("0", "1") else 0
+    return len(numbers) >= FEWEST_PIXELS and numbers == [
+        str(start + i) for i in range(len(numbers))
+    ]
 
 
-class _LabelStatistics:
-    """Whether some columns can be the label, and how often they have each digit."""
+class _Label:
+    """A place where the label may be, and how often it has each digit if it is the label.
 
-    def __init__(self) -> None:
-        self.is_valid = True
+    Attributes
+    ----------
+    columns : list of int
+        One column, or ten.
+    role : str
+    first_fault : int or None
+        The first row, from 1, that has no digit there.
+    is_sorted : bool
+    counts : ndarray of shape (10,), int
+    """
+
+    def __init__(self, columns: list[int], role: Role) -> None:
+        self.columns, self.role = columns, role
+        self.first_fault: int | None = None
         self.is_sorted = True
         self.counts = np.zeros(N_DIGITS, dtype=np.intp)
         self._last = -1
 
-    def add(self, columns: Floats) -> None:
-        """Take in a block, of one column or of ten."""
+    def add(self, cells: Floats, n_rows: int) -> None:
+        """Take in a block of the whole table, which follows `n_rows` other rows."""
         if not self.is_valid:
             return
-        if columns.shape[1] == N_DIGITS:
-            self.is_valid = bool(table_forms.is_one_hot(columns).all())
-            digits = columns.argmax(axis=1)
+        values = cells[:, self.columns]
+        if self.role == "one_hot":
+            digits, sound = values.argmax(axis=1), table_forms.is_one_hot(values)
         else:
-            column = columns[:, 0]
-            self.is_valid = bool(np.isin(column, np.arange(N_DIGITS)).all())
-            digits = column.astype(np.intp) if self.is_valid else np.zeros(0, dtype=np.intp)
-        if self.is_valid:
-            self.counts += np.bincount(digits, minlength=N_DIGITS)
-            self.is_sorted &= bool(np.all(np.diff(digits, prepend=self._last) >= 0))
-            self._last = int(digits[-1])
+            digits, sound = values[:, 0], np.isin(values[:, 0], np.arange(N_DIGITS))
+        if not sound.all():
+            self.first_fault = n_rows + int(np.flatnonzero(~sound)[0]) + 1
+            return
+        digits = digits.astype(np.intp)
+        self.counts += np.bincount(digits, minlength=N_DIGITS)
+        self.is_sorted &= bool(np.all(np.diff(digits, prepend=self._last) >= 0))
+        self._last = int(digits[-1])
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether all rows have a digit there."""
+        return self.first_fault is None
 
     @property
     def n_digits(self) -> int:
+        """Number of different digits."""
         return int(np.count_nonzero(self.counts))
 
     @property
     def largest_share(self) -> float:
+        """Share of the rows that the most frequent digit has."""
         return float(self.counts.max() / max(self.counts.sum(), 1))
-
-
-@dataclass(frozen=True)
-class _Label:
-    """A place where the label may be: its columns, their role, and what they contain."""
-
-    columns: tuple[int, ...]
-    roles: tuple[Role, ...]
-    statistics: _LabelStatistics | None
 
 
 class _Statistics:
@@ -337,30 +346,33 @@ class _Statistics:
         n = layout.n_columns
         self.n_rows = 0
         self.low, self.high = np.full(n, np.inf), np.full(n, -np.inf)
+        # The rows of these values, from 1.
+        self.low_row, self.high_row = np.zeros(n, dtype=np.intp), np.zeros(n, dtype=np.intp)
         self.total, self.integers = np.zeros(n), np.ones(n, dtype=bool)
         self.writers: set[float] = set()
         self._writer = layout.writer
         core = layout.core
-        places = {(core[0],): "label", (core[-1],): "label"}
+        self.labels = [_Label(core[:1], "label"), _Label(core[-1:], "label")]
         if len(core) > N_DIGITS:
-            places |= {tuple(core[:N_DIGITS]): "one_hot", tuple(core[-N_DIGITS:]): "one_hot"}
-        self.labels = [
-            _Label(columns, ("one_hot" if role == "one_hot" else "label",), _LabelStatistics())
-            for columns, role in places.items()
-        ]
+            self.labels += [
+                _Label(core[:N_DIGITS], "one_hot"),
+                _Label(core[-N_DIGITS:], "one_hot"),
+            ]
 
     def add(self, cells: Floats) -> None:
         """Take in a block."""
+        for label in self.labels:
+            label.add(cells, self.n_rows)
+        low, high = cells.min(axis=0), cells.max(axis=0)
+        lower, higher = low < self.low, high > self.high
+        self.low_row[lower] = self.n_rows + cells[:, lower].argmin(axis=0) + 1
+        self.high_row[higher] = self.n_rows + cells[:, higher].argmax(axis=0) + 1
+        self.low, self.high = np.minimum(self.low, low), np.maximum(self.high, high)
         self.n_rows += len(cells)
-        self.low = np.minimum(self.low, cells.min(axis=0))
-        self.high = np.maximum(self.high, cells.max(axis=0))
         self.total += cells.sum(axis=0)
         self.integers &= (cells == np.rint(cells)).all(axis=0)
         if self._writer is not None:
             self.writers.update(cells[:, self._writer].tolist())
-        for label in self.labels:
-            if label.statistics is not None:
-                label.statistics.add(cells[:, list(label.columns)])
 
 
 def _read_all(path: Path, layout: _Layout) -> _Statistics:
@@ -369,7 +381,7 @@ def _read_all(path: Path, layout: _Layout) -> _Statistics:
     statistics = _Statistics(layout)
     with open_text(path, str(path)) as lines:
         if layout.header:
-            next(line for line in lines if line.strip())
+            table_forms.read_header(lines, layout.separator)
         for block in table_forms.blocks_of_lines(lines, layout.n_columns):
             cells = table_forms.parse(block, layout.separator, layout.ignored)
             if cells is None:
@@ -383,7 +395,7 @@ def _read_all(path: Path, layout: _Layout) -> _Statistics:
         raise InputError(f"{path}: no rows below the header; must have one image per row")
     if layout.writer is not None and not (
         statistics.integers[layout.writer]
-        and 0 <= statistics.low[layout.writer]
+        and statistics.low[layout.writer] >= 0
         and statistics.high[layout.writer] <= table_forms.LARGEST_WRITER
     ):
         raise InputError(
@@ -393,9 +405,7 @@ def _read_all(path: Path, layout: _Layout) -> _Statistics:
     return statistics
 
 
-def _find_label(
-    layout: _Layout, statistics: _Statistics, options: Options, path: Path
-) -> _Label:
+def _find_label(layout: _Layout, statistics: _Statistics, options: Options, path: Path) -> _Label:
     """Return where the label is.
 
     Raises
@@ -412,11 +422,7 @@ def _find_label(
         or (side == "first" and label.columns[0] == core[0])
         or (side == "last" and label.columns[-1] == core[-1])
     ]
-    valid = [
-        label
-        for label in places
-        if label.statistics is not None and label.statistics.is_valid and len(core) > len(label.columns)
-    ]
+    valid = [label for label in places if label.is_valid and len(core) > len(label.columns)]
     if not valid:
         raise InputError(f"{path}: {_no_label(layout, statistics, side)}")
     sized = [label for label in valid if _fits(len(core) - len(label.columns), options)]
@@ -429,8 +435,8 @@ def _find_label(
         # Raises the error about the size.
         _image_size(len(core) - len(valid[0].columns), options, path)
     label = _most_plausible(sized or valid, statistics, layout, path)
-    if label.statistics is not None and label.statistics.n_digits < 2:
-        digit = int(label.statistics.counts.argmax())
+    if label.n_digits < 2:
+        digit = int(label.counts.argmax())
         raise InputError(
             f"{path}: {layout.column(label.columns[0])}: all rows show the digit {digit}; must "
             "show at least two different digits (--label first or --label last names the column)"
@@ -455,7 +461,11 @@ def _no_label(layout: _Layout, statistics: _Statistics, side: Side | None) -> st
     def describe(position: int) -> str:
         kind = "" if statistics.integers[position] else " with fractions"
         low, high = statistics.low[position], statistics.high[position]
-        return f"{layout.column(position)} has values from {low:g} to {high:g}{kind}"
+        row = next(label.first_fault for label in statistics.labels if label.columns == [position])
+        return (
+            f"{layout.column(position)} has values from {low:g} to {high:g}{kind}, the first that "
+            f"is no digit in row {row}"
+        )
 
     first, last = layout.core[0], layout.core[-1]
     if side is None:
@@ -478,18 +488,11 @@ def _most_plausible(
     labels: list[_Label], statistics: _Statistics, layout: _Layout, path: Path
 ) -> _Label:
     """Choose among the places where the label may be."""
-    one_hot = [label for label in labels if label.roles == ("one_hot",)]
-    if one_hot:  # no ten pixels have a single 1 in every image
-        labels = one_hot
-    several = [label for label in labels if label.statistics and label.statistics.n_digits > 1]
-    labels = several or labels[:1]
+    # No ten pixels have a single 1 in every image.
+    labels = [label for label in labels if label.role == "one_hot"] or labels
+    labels = [label for label in labels if label.n_digits > 1] or labels[:1]
     if len(labels) > 1:
-        varied = [
-            label
-            for label in labels
-            if label.statistics and label.statistics.largest_share <= _PIXEL_SHARE
-        ]
-        labels = varied or labels
+        labels = [label for label in labels if label.largest_share <= _PIXEL_SHARE] or labels
     if len(labels) > 1:
         # No pixel is above the range of all the others.
         inner = statistics.high[layout.core[1:-1]].max()
@@ -504,7 +507,7 @@ def _most_plausible(
     return labels[0]
 
 
-def _columns(layout: _Layout, label: _Label) -> list[Role]:
+def _columns(layout: _Layout, label: _Label | None) -> list[Role]:
     """Return the roles of the columns from left to right, with pixels as one entry."""
     columns: list[Role] = []
     for position in range(layout.n_columns):
@@ -513,7 +516,7 @@ def _columns(layout: _Layout, label: _Label) -> list[Role]:
         elif position == layout.writer:
             role = "writer"
         else:
-            role = label.roles[0] if position in label.columns else "pixels"
+            role = label.role if label and position in label.columns else "pixels"
         if role in ("pixels", "one_hot") and columns and columns[-1] == role:
             continue
         columns.append(role)
@@ -550,7 +553,13 @@ def _image_format(height: int, width: int, pixel_max: int, path: Path) -> ImageF
 
 
 def _pixel_range(
-    low: float, high: float, integers: bool, means: Floats, options: Options, path: Path
+    low: float,
+    high: float,
+    integers: bool,
+    means: Floats,
+    options: Options,
+    path: Path,
+    where: str = "",
 ) -> tuple[float, float, int]:
     """Return the values of paper and of ink, and the pixel range of the project.
 
@@ -562,19 +571,21 @@ def _pixel_range(
         Whether all of them are integers.
     means : ndarray of shape (height, width), float64
         The mean image, whose rim is mostly paper.
+    where : str
+        For messages: where the smallest and the largest value are.
     """
     if options.paper is not None and options.ink is not None:
         paper, ink = options.paper, options.ink
         if paper == ink or low < min(paper, ink) or high > max(paper, ink):
             raise InputError(
-                f"{path}: pixels from {low:g} to {high:g}; --paper {paper:g} and --ink {ink:g} "
+                f"{path}: pixels from {low:g} to {high:g}{where}; --paper {paper:g} and --ink {ink:g} "
                 "must differ and contain this range"
             )
     else:
         ranges = [(start, end) for start, end in RANGES if start <= low and high <= end]
         if not ranges:
             raise InputError(
-                f"{path}: pixels from {low:g} to {high:g}; must be within 0 to 1, -1 to 1, 0 to 16 "
+                f"{path}: pixels from {low:g} to {high:g}{where}; must be within 0 to 1, -1 to 1, 0 to 16 "
                 "or 0 to 255; name the values of other ranges with --paper and --ink"
             )
         if low == high:
@@ -609,6 +620,4 @@ def table_source(findings: Findings, location: str) -> Table:
 
 def folder_source(findings: Findings, location: str) -> ImageFolder:
     """Return the parameters with which a folder of images is read."""
-    return ImageFolder(
-        kind="images", location=location, paper=findings.paper, ink=findings.ink
-    )
+    return ImageFolder(kind="images", location=location, paper=findings.paper, ink=findings.ink)

@@ -10,7 +10,6 @@ import math
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TextIO
 
 import numpy as np
@@ -70,7 +69,7 @@ def read(lines: TextIO, form: Table, image: ImageFormat, name: str) -> Iterator[
     roles = expand(form.columns, image.n_pixels)
     names = list(map(str, range(1, len(roles) + 1)))
     if form.header:
-        header = split_line(next(lines, ""), form.separator)
+        header = read_header(lines, form.separator)
         names = [f"{position} ({text})" for position, text in enumerate(header, start=1)]
         if len(header) != len(roles):
             raise InputError(
@@ -101,11 +100,20 @@ def expand(columns: Sequence[Role], n_pixels: int) -> list[Role]:
     return [role for role in columns for _ in range(widths.get(role, 1))]
 
 
+def read_header(lines: TextIO, separator: str) -> list[str]:
+    """Read the first line that is not blank and return its values."""
+    return split_line(next((line for line in lines if line.strip()), ""), separator)
+
+
 def split_line(line: str, separator: str) -> list[str]:
     """Split one line of a table into its values, without the spaces around them."""
     if separator == "space":
         return line.split()
-    return [value.strip() for value in next(csv.reader([line], delimiter=SEPARATORS[separator]))]
+    try:
+        values = next(csv.reader([line], delimiter=SEPARATORS[separator]), [])
+    except csv.Error:  # a value that is much too long, for example; it is no number either
+        values = line.split(SEPARATORS[separator])
+    return [value.strip() for value in values]
 
 
 def blocks_of_lines(lines: TextIO, n_columns: int) -> Iterator[list[str]]:

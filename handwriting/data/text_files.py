@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, TextIO
+from typing import IO, TextIO, cast
 
 from handwriting.common.errors import InputError
 
@@ -16,7 +16,8 @@ from handwriting.common.errors import InputError
 LARGEST_TEXT = 16 * 2**30
 LONGEST_LINE = 16 * 2**20
 
-_GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
+_GZIP = b"\x1f\x8b"
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # the second one is an empty archive
 
 
 @contextmanager
@@ -55,8 +56,8 @@ def _open_bytes(path: Path, name: str, stack: ExitStack) -> IO[bytes]:
     start = file.read(4)
     file.seek(0)
     if start.startswith(_GZIP):
-        return stack.enter_context(gzip.GzipFile(fileobj=file))
-    if start == _ZIP:
+        return cast(IO[bytes], stack.enter_context(gzip.GzipFile(fileobj=file)))
+    if start in _ZIP:
         return _open_member(stack.enter_context(zipfile.ZipFile(file)), name, stack)
     return file
 

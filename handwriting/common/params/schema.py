@@ -71,8 +71,8 @@ class Params(Models):
     """The whole of ``params.yaml``."""
 
     seed: Seed
-    submissions: dict[Name, Submission]
     datasets: Annotated[dict[Name, Dataset], Field(min_length=1)]
+    submissions: dict[Name, Submission]
     describe: Describe
     evaluate: Evaluate
     draw: Draw
