@@ -1,9 +1,10 @@
 """Reads image files that are sorted into one subfolder per digit."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,11 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 _NOT_IMAGES = ("Thumbs.db", "desktop.ini")
 # A small file can decode to any size. One digit needs much less than this.
 LARGEST_IMAGE = 2**24
+_ORIENTATION = 0x0112  # of Exif; from 5 on, the image is turned by a quarter
 _SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I;16N", "I")
+
+
+Decoded = TypeVar("Decoded")
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,7 @@ def list_files(folder: Path, name: str) -> list[File]:
 
 
 def size(path: Path) -> tuple[int, int]:
-    """Return the height and the width of an image, without decoding it.
+    """Return the height and the width of an image.
 
     Raises
     ------
@@ -78,7 +83,9 @@ def size(path: Path) -> tuple[int, int]:
         If the file is no image in one of `FORMATS`, has several pages, or is too large.
     """
     with _open(path) as opened:
-        return _oriented_size(opened)
+        # Some formats have the orientation after the pixels; only these are decoded for it.
+        rotated = _decoded(path, lambda: opened.getexif().get(_ORIENTATION, 1) >= 5)
+        return (opened.width, opened.height) if rotated else (opened.height, opened.width)
 
 
 def read_blocks(
@@ -128,10 +135,7 @@ def read_grey(path: Path, paper: float, image: ImageFormat) -> npt.NDArray[np.fl
         As `size`, or if the file is damaged.
     """
     with _open(path) as opened:
-        try:
-            grey = _grey(ImageOps.exif_transpose(opened), round(paper))
-        except (OSError, SyntaxError, ValueError, EOFError) as error:
-            raise InputError(f"{path}: a damaged image ({error})") from None
+        grey = _decoded(path, lambda: _grey(ImageOps.exif_transpose(opened), round(paper)))
     wanted = (image.width, image.height)
     if grey.size != wanted:
         grey = ImageOps.pad(grey, wanted, Image.Resampling.LANCZOS, color=round(paper))
@@ -160,9 +164,12 @@ def _open(path: Path) -> Image.Image:
     return opened
 
 
-def _oriented_size(opened: Image.Image) -> tuple[int, int]:
-    rotated = opened.getexif().get(0x0112, 1) >= 5
-    return (opened.width, opened.height) if rotated else (opened.height, opened.width)
+def _decoded(path: Path, decode: Callable[[], Decoded]) -> Decoded:
+    """Return what a function makes of an image, which may turn out to be damaged."""
+    try:
+        return decode()
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise InputError(f"{path}: a damaged image ({error})") from None
 
 
 def _grey(opened: Image.Image, paper: int) -> Image.Image:

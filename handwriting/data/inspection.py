@@ -29,7 +29,8 @@ LARGEST_SIDE = 64
 USUAL_SIDE = 28
 
 _SAMPLE_LINES = 20
-# The rim of a table's images is mostly paper, so the corner pixel is nearly always the same.
+# The corner of an image is nearly always paper. A column with a larger share of one digit may be a
+# pixel; the label has to be named then.
 _PIXEL_SHARE = 0.7
 
 Floats = npt.NDArray[np.float64]
@@ -422,26 +423,23 @@ def _find_label(layout: _Layout, statistics: _Statistics, options: Options, path
         or (side == "first" and label.columns[0] == core[0])
         or (side == "last" and label.columns[-1] == core[-1])
     ]
-    valid = [label for label in places if label.is_valid and len(core) > len(label.columns)]
-    if not valid:
-        raise InputError(f"{path}: {_no_label(layout, statistics, side)}")
-    sized = [label for label in valid if _fits(len(core) - len(label.columns), options)]
+    plausible = [
+        label
+        for label in places
+        if label.is_valid
+        and label.n_digits > 1
+        and (side is not None or label.largest_share <= _PIXEL_SHARE)
+        and len(core) > len(label.columns)
+    ]
+    sized = [label for label in plausible if _fits(len(core) - len(label.columns), options)]
     if not sized and side is None and _fits(len(core), options):
         raise InputError(
             f"{path}: {len(core)} columns are whole images, and none is left for the label; for a "
             "table without labels: --unlabelled"
         )
-    if not sized:
-        # Raises the error about the size.
-        _image_size(len(core) - len(valid[0].columns), options, path)
-    label = _most_plausible(sized or valid, statistics, layout, path)
-    if label.n_digits < 2:
-        digit = int(label.counts.argmax())
-        raise InputError(
-            f"{path}: {layout.column(label.columns[0])}: all rows show the digit {digit}; must "
-            "show at least two different digits (--label first or --label last names the column)"
-        )
-    return label
+    if not plausible:
+        raise InputError(f"{path}: {_no_label(layout, statistics, side)}")
+    return _most_plausible(sized or plausible, statistics, layout, path)
 
 
 def _named_side(layout: _Layout) -> Side | None:
@@ -459,12 +457,14 @@ def _no_label(layout: _Layout, statistics: _Statistics, side: Side | None) -> st
     """Describe the columns in which a label was looked for."""
 
     def describe(position: int) -> str:
-        kind = "" if statistics.integers[position] else " with fractions"
+        label = next(label for label in statistics.labels if label.columns == [position])
+        if label.is_valid:
+            share = f"{label.counts.argmax()} in {label.largest_share:.0%} of the rows"
+            return f"{layout.column(position)} is {share}"
         low, high = statistics.low[position], statistics.high[position]
-        row = next(label.first_fault for label in statistics.labels if label.columns == [position])
         return (
-            f"{layout.column(position)} has values from {low:g} to {high:g}{kind}, the first that "
-            f"is no digit in row {row}"
+            f"{layout.column(position)} has values from {low:g} to {high:g}, in row "
+            f"{label.first_fault} the first that is no digit"
         )
 
     first, last = layout.core[0], layout.core[-1]
@@ -473,8 +473,8 @@ def _no_label(layout: _Layout, statistics: _Statistics, side: Side | None) -> st
     else:
         found = describe(first if side == "first" else last)
     return (
-        f"no label found: {found}; must be digits from 0 to 9 in the first or the last column, or "
-        "ten columns with a single 1 (for a table without labels: --unlabelled)"
+        f"no label found: {found}; must be several digits from 0 to 9 in the first or the last "
+        "column (--label first or --label last names it), or ten columns with a single 1"
     )
 
 
@@ -490,9 +490,6 @@ def _most_plausible(
     """Choose among the places where the label may be."""
     # No ten pixels have a single 1 in every image.
     labels = [label for label in labels if label.role == "one_hot"] or labels
-    labels = [label for label in labels if label.n_digits > 1] or labels[:1]
-    if len(labels) > 1:
-        labels = [label for label in labels if label.largest_share <= _PIXEL_SHARE] or labels
     if len(labels) > 1:
         # No pixel is above the range of all the others.
         inner = statistics.high[layout.core[1:-1]].max()
@@ -578,15 +575,15 @@ def _pixel_range(
         paper, ink = options.paper, options.ink
         if paper == ink or low < min(paper, ink) or high > max(paper, ink):
             raise InputError(
-                f"{path}: pixels from {low:g} to {high:g}{where}; --paper {paper:g} and --ink {ink:g} "
-                "must differ and contain this range"
+                f"{path}: pixels from {low:g} to {high:g}{where}; --paper {paper:g} and --ink "
+                f"{ink:g} must differ and contain this range"
             )
     else:
         ranges = [(start, end) for start, end in RANGES if start <= low and high <= end]
         if not ranges:
             raise InputError(
-                f"{path}: pixels from {low:g} to {high:g}{where}; must be within 0 to 1, -1 to 1, 0 to 16 "
-                "or 0 to 255; name the values of other ranges with --paper and --ink"
+                f"{path}: pixels from {low:g} to {high:g}{where}; must be within 0 to 1, -1 to 1, "
+                "0 to 16 or 0 to 255; name the values of other ranges with --paper and --ink"
             )
         if low == high:
             raise InputError(f"{path}: all pixels are {low:g}; must be images of digits")
