@@ -83,7 +83,8 @@ def _split(findings: Findings) -> tuple[int, int, Block]:
     if n_test < len(present):
         test = n_test = len(present)
     n_train = findings.n_rows - n_test
-    return n_train, n_train, {"method": "random", "test": test, "seed": 0}
+    n_groups = findings.n_writers or n_train
+    return n_train, n_groups, {"method": "random", "test": test, "seed": 0}
 
 
 def _small_model(name: str, kind: str, findings: Findings) -> tuple[Block, Block]:

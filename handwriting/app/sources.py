@@ -53,7 +53,7 @@ def store(origin: Path, target: Path) -> None:
             if target.is_dir():
                 shutil.rmtree(target)
             copy.replace(target)
-        _dvc("add", "--quiet", target.as_posix())
+        _dvc("add", target.as_posix())
     except (OSError, InputError) as error:
         if is_new:
             shutil.rmtree(target.parent, ignore_errors=True)

@@ -75,7 +75,7 @@ class Findings:
     digits : ndarray of shape (10,), int
         Number of images of each digit; zeros if the source has no labels.
     n_writers : int
-        0 if the source names no writers.
+        0 if the source names no writers, or only one.
     is_sorted : bool
         Whether the rows are sorted by digit.
     separator, header, columns
@@ -117,6 +117,8 @@ def inspect_table(path: Path, options: Options, has_labels: bool = True) -> Find
     statistics = _read_all(path, layout)
     label = _find_label(layout, statistics, options, path) if has_labels else None
     label_columns = label.columns if label else []
+    # A single writer cannot be kept apart from others, and nobody asks who wrote a test image.
+    n_writers = len(statistics.writers) if label and len(statistics.writers) > 1 else 0
     pixels = np.array([i for i in layout.core if i not in label_columns])
     height, width = _image_size(len(pixels), options, path)
     integers = bool(statistics.integers[pixels].all())
@@ -125,8 +127,8 @@ def inspect_table(path: Path, options: Options, has_labels: bool = True) -> Find
     highest = int(pixels[statistics.high[pixels].argmax()])
     low, high = float(statistics.low[lowest]), float(statistics.high[highest])
     where = (
-        f" (the lowest in row {statistics.low_row[lowest]}, {layout.column(lowest)}; the highest in "
-        f"row {statistics.high_row[highest]}, {layout.column(highest)})"
+        f" (the lowest in row {statistics.low_row[lowest]}, {layout.column(lowest)}; the highest "
+        f"in row {statistics.high_row[highest]}, {layout.column(highest)})"
     )
     paper, ink, pixel_max = _pixel_range(low, high, integers, means, options, path, where)
     return Findings(
@@ -136,11 +138,11 @@ def inspect_table(path: Path, options: Options, has_labels: bool = True) -> Find
         paper=paper,
         ink=ink,
         digits=label.counts if label else np.zeros(N_DIGITS, dtype=np.intp),
-        n_writers=len(statistics.writers),
+        n_writers=n_writers,
         is_sorted=label is not None and label.is_sorted,
         separator=layout.separator,
         header=layout.header,
-        columns=_columns(layout, label),
+        columns=_columns(layout, label, n_writers > 0),
     )
 
 
@@ -504,14 +506,14 @@ def _most_plausible(
     return labels[0]
 
 
-def _columns(layout: _Layout, label: _Label | None) -> list[Role]:
+def _columns(layout: _Layout, label: _Label | None, has_writers: bool) -> list[Role]:
     """Return the roles of the columns from left to right, with pixels as one entry."""
     columns: list[Role] = []
     for position in range(layout.n_columns):
         if layout.ignored[position]:
             role: Role = "ignored"
         elif position == layout.writer:
-            role = "writer"
+            role = "writer" if has_writers else "ignored"
         else:
             role = label.role if label and position in label.columns else "pixels"
         if role in ("pixels", "one_hot") and columns and columns[-1] == role:

@@ -25,6 +25,7 @@ from tests.helpers import (
     PAIRS,
     PROJECT,
     STAGES,
+    SUBMITTED_BY,
     Repository,
     copy,
     definition,
@@ -194,9 +195,10 @@ def test_params_are_exactly_the_keys_that_a_stage_reads(
     monkeypatch.chdir(small.root)
     templates = definition(stage).get("params", [])
     used: set[str] = set()
-    template = definition(stage)["cmd"].removeprefix(f"python -m stages.{stage}")
+    command = definition(stage)["cmd"]
     # A stage without a dataset or a model in its command runs once, not once per pair.
-    runs = {tuple(fill(template, *pair).split()): pair for pair in product(DATASETS, MODELS)}
+    pairs = [SUBMITTED_BY] if stage == "submit" else product(DATASETS, MODELS)
+    runs = {tuple(fill(command, *pair).split()[3:]): pair for pair in pairs}
     for words, (dataset, model) in runs.items():
         with monkeypatch.context() as patch:
             keys = read_keys(import_module(f"stages.{stage}").main, words, patch)

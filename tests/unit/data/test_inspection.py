@@ -236,7 +236,7 @@ NAMES = [f"pixel{i}" for i in range(16)]
         (text([*rows(), ["1"] * 18]), "row 41, column 17: the row has 18 values; must have 17"),
         (text(rows()).replace(b",", b";").replace(b"255", b"2,5"), "(write a decimal point: 2.5)"),
         (text([[row[0], *["7"] * 16] for row in rows()]), "all pixels are 7; must be images of d"),
-        (text([[*row, row[0]] for row in rows()]), "17 pixel columns, which are no square"),
+        (text([[*row, row[0]] for row in rows()]), "column 1 and column 18 can both be the label"),
         (gzip.compress(text(rows()))[:-40], "a damaged archive"),
         (archive("a.csv", "b.csv"), "an archive of 2 files; must have exactly one"),
         (archive(), "an archive of 0 files"),
@@ -254,7 +254,7 @@ def test_a_table_that_cannot_be_understood_is_one_line_with_what_was_found(
     assert line.startswith(f"{path}: ")
     assert message in line
     assert "\n" not in line
-    assert len(line.removeprefix(str(path))) < 300
+    assert len(line.removeprefix(str(path))) < 400
 
 
 def test_two_columns_that_can_be_the_label_are_named_and_an_option_decides(tmp_path: Path) -> None:
