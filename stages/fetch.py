@@ -137,12 +137,10 @@ def _no_rows(pixels: UInt8Array) -> Int32Array:
 def _existing(location: str, key: str) -> Path:
     path = paths.find(location)
     if not path.exists():
-        hint = (
-            "; `dvc pull` brings it"
-            if paths.sources("").resolve() in path.resolve().parents
-            else ""
+        raise InputError(
+            f"{key}.location of {paths.PARAMS}: {location}: no such file; `dvc pull` brings a file "
+            "that DVC tracks"
         )
-        raise InputError(f"{key}.location of {paths.PARAMS}: {path}: no such file{hint}")
     return path
 
 

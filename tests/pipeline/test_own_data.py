@@ -133,7 +133,9 @@ def test_experiments_in_a_folder_of_their_own_have_the_data(
         "flatten@usps", "flatten@outside",
     )  # fmt: skip
     assert own.succeed("git", "status", "--short") == ""
-    lock = own.succeed("git", "show", "spread:dvc.lock")
+    (ref,) = own.succeed("git", "for-each-ref", "--format=%(refname)", "refs/exps").split()
+    assert ref.endswith("/spread")
+    lock = own.succeed("git", "show", f"{ref}:dvc.lock")
     assert "order: interleaved" in lock
     assert "data/flat/outside" in lock
 
