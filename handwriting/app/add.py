@@ -1,6 +1,7 @@
 """Add a table or a folder of images to params.yaml, as a dataset or as a submission."""
 
 import argparse
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -71,6 +72,10 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
         value = getattr(arguments, name)
         if value is not None and value < 1:
             raise InputError(f"--{name}: {value}; must be at least 1")
+    for name in ("paper", "ink"):
+        value = getattr(arguments, name)
+        if value is not None and not math.isfinite(value):
+            raise InputError(f"--{name}: {value}; must be a finite number")
     if not _NAME.fullmatch(arguments.name):
         raise InputError(
             f"--name: {arguments.name!r}; must begin with a lower-case letter, then lower-case "
@@ -157,23 +162,23 @@ def _inspect_submission(
     from handwriting.common.params.datasets import Table
     from handwriting.data import inspection
 
+    if arguments.table.is_dir():
+        raise InputError(f"{arguments.table}: a folder; must be a table, with one image per row")
     section = params.dataset(dataset)
     options = _options(arguments)
     if options.height is None:
         options = replace(options, height=section.image.height, width=section.image.width)
-    source = section.source
-    if options.paper is None and isinstance(source, Table):
-        options = replace(options, paper=source.paper, ink=source.ink)
-    if arguments.table.is_dir():
-        raise InputError(f"{arguments.table}: a folder; must be a table, with one image per row")
-    findings = inspection.inspect_table(arguments.table, options, has_labels=False)
-    if options.paper is None and isinstance(source, Table) is False:
-        low, high = findings.pixel_range
-        # The values of few images may not fill their range.
-        if low >= 0 and high <= section.image.pixel_max and high > 1:
-            ink = float(section.image.pixel_max)
-            findings = replace(findings, paper=0.0, ink=ink)
-    return replace(findings, image=section.image, is_sorted=False)
+    if options.paper is None and isinstance(section.source, Table):
+        options = replace(options, paper=section.source.paper, ink=section.source.ink)
+    findings = inspection.inspect_unlabelled(arguments.table, options)
+    findings = replace(findings, image=section.image)
+    low, high = findings.pixel_range
+    if options.paper is None and low >= 0 and 1 < high <= section.image.pixel_max:
+        # The values of few images may not fill the range of the dataset.
+        end = float(section.image.pixel_max)
+        paper, ink = (0.0, end) if findings.paper < findings.ink else (end, 0.0)
+        findings = replace(findings, paper=paper, ink=ink)
+    return findings
 
 
 def _add(
@@ -206,34 +211,49 @@ def _update(arguments: argparse.Namespace, params: "Params") -> None:
     from handwriting.common.params.datasets import ImageFolder, Table
 
     name = arguments.name
-    if name in params.submissions:
-        source: object = params.submissions[name].source
-        findings = _inspect_submission(arguments, params, params.submissions[name].dataset)
-    else:
-        source = params.dataset(name).source
-        findings = _inspect(arguments.table, _options(arguments))
-    if not isinstance(source, Table | ImageFolder):
+    is_submission = name in params.submissions
+    section = params.submissions[name] if is_submission else params.dataset(name)
+    source = section.source
+    if not isinstance(source, Table | ImageFolder) or Path(
+        source.location
+    ).parent != sources.folder(name):
         raise InputError(f"--name: the data of {name!r} were not added by this command")
     location = Path(source.location)
-    if location.parent != sources.folder(name):
-        raise InputError(f"--name: the data of {name!r} are in {location}; change them there")
-    old = source.model_dump()
-    new = _source(findings, location)
-    if name in params.datasets:
+    if is_submission:
+        findings = _inspect_submission(arguments, params, params.submissions[name].dataset)
+    else:
+        findings = _inspect(arguments.table, _known_options(arguments, params, name))
+    old, new = source.model_dump(), _source(findings, location)
+    if not is_submission:
         old |= params.datasets[name].image.model_dump()
         new |= findings.image.model_dump()
-    changed = [key for key in new if key in old and old[key] != new[key]] or [
-        key for key in ("kind",) if old.get(key) != new.get(key)
-    ]
+    # `order` says how rows are used and not what the table is.
+    changed = [key for key in old if key != "order" and new.get(key) != old[key]]
     if changed:
-        key = changed[0]
         raise InputError(
-            f"{arguments.table}: {key} is {new[key]!r}; must be {old[key]!r}, as in params.yaml; "
-            f"for data in another form: handwriting remove {name}, then add them again"
+            f"{arguments.table}: {changed[0]} is {new.get(changed[0])!r}; must be "
+            f"{old[changed[0]]!r}, as in params.yaml; for data in another form: handwriting remove "
+            f"{name}, then add them again"
         )
     print(_describe(arguments.table, findings))
     sources.store(arguments.table, location)
     print(f"Replaced {location}; the settings in params.yaml are unchanged\nNext: make run")
+
+
+def _known_options(arguments: argparse.Namespace, params: "Params", name: str) -> "Options":
+    """Return what params.yaml says about a dataset, unless the arguments say it."""
+    from handwriting.common.params.datasets import ImageFolder, Table
+    from handwriting.data.inspection import Options
+
+    section = params.dataset(name)
+    known: dict[str, Any] = {"height": section.image.height, "width": section.image.width}
+    if isinstance(section.source, Table | ImageFolder):
+        known |= {"paper": section.source.paper, "ink": section.source.ink}
+    if isinstance(section.source, Table):
+        columns = [role for role in section.source.columns if role not in ("ignored", "writer")]
+        known["label"] = "last" if columns[0] == "pixels" else "first"
+    said = {key: value for key, value in vars(_options(arguments)).items() if value is not None}
+    return Options(**{**known, **said})
 
 
 def _source(findings: "Findings", location: Path) -> dict[str, Any]:

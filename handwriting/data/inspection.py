@@ -79,7 +79,7 @@ class Findings:
     is_sorted : bool
         Whether the rows are sorted by digit.
     separator, header, columns
-        As in `Table`; None for a folder of images.
+        As in `Table`; None, and no columns, for a folder of images.
     sizes : str
         The sizes of the files of a folder, in words; '' for a table.
     """
@@ -98,15 +98,8 @@ class Findings:
     sizes: str = ""
 
 
-def inspect_table(path: Path, options: Options, has_labels: bool = True) -> Findings:
-    """Find out the form and the content of a table; every value is read.
-
-    Parameters
-    ----------
-    path : Path
-    options : Options
-    has_labels : bool
-        Whether the table must have labels, or must not have any.
+def inspect_table(path: Path, options: Options) -> Findings:
+    """Find out the form and the content of a table with labels; every value is read.
 
     Raises
     ------
@@ -115,21 +108,38 @@ def inspect_table(path: Path, options: Options, has_labels: bool = True) -> Find
     """
     layout = _sniff(path)
     statistics = _read_all(path, layout)
-    label = _find_label(layout, statistics, options, path) if has_labels else None
+    return _describe(
+        path, layout, statistics, _find_label(layout, statistics, options, path), options
+    )
+
+
+def inspect_unlabelled(path: Path, options: Options) -> Findings:
+    """Find out the form and the content of a table without labels; every value is read.
+
+    Raises
+    ------
+    InputError
+        If the table cannot be understood, with what was found.
+    """
+    layout = _sniff(path)
+    return _describe(path, layout, _read_all(path, layout), None, options)
+
+
+def _describe(
+    path: Path,
+    layout: "_Layout",
+    statistics: "_Statistics",
+    label: "_Label | None",
+    options: Options,
+) -> Findings:
     label_columns = label.columns if label else []
     # A single writer cannot be kept apart from others, and nobody asks who wrote a test image.
     n_writers = len(statistics.writers) if label and len(statistics.writers) > 1 else 0
     pixels = np.array([i for i in layout.core if i not in label_columns])
     height, width = _image_size(len(pixels), options, path)
+    low, high, where = _extremes(layout, statistics, pixels)
     integers = bool(statistics.integers[pixels].all())
     means = (statistics.total[pixels] / statistics.n_rows).reshape(height, width)
-    lowest = int(pixels[statistics.low[pixels].argmin()])
-    highest = int(pixels[statistics.high[pixels].argmax()])
-    low, high = float(statistics.low[lowest]), float(statistics.high[highest])
-    where = (
-        f" (the lowest in row {statistics.low_row[lowest]}, {layout.column(lowest)}; the highest "
-        f"in row {statistics.high_row[highest]}, {layout.column(highest)})"
-    )
     paper, ink, pixel_max = _pixel_range(low, high, integers, means, options, path, where)
     return Findings(
         n_rows=statistics.n_rows,
@@ -144,6 +154,19 @@ def inspect_table(path: Path, options: Options, has_labels: bool = True) -> Find
         header=layout.header,
         columns=_columns(layout, label, n_writers > 0),
     )
+
+
+def _extremes(
+    layout: "_Layout", statistics: "_Statistics", pixels: npt.NDArray[np.intp]
+) -> tuple[float, float, str]:
+    """Return the smallest and the largest pixel value, and where they are, in words."""
+    lowest = int(pixels[statistics.low[pixels].argmin()])
+    highest = int(pixels[statistics.high[pixels].argmax()])
+    where = (
+        f" (the lowest in row {statistics.low_row[lowest]}, {layout.column(lowest)}; the highest "
+        f"in row {statistics.high_row[highest]}, {layout.column(highest)})"
+    )
+    return float(statistics.low[lowest]), float(statistics.high[highest]), where
 
 
 def inspect_folder(path: Path, options: Options) -> Findings:
@@ -173,8 +196,6 @@ def inspect_folder(path: Path, options: Options) -> Findings:
         low, high = min(low, grey.min()), max(high, grey.max())
     means = (total / len(files)).reshape(height, width)
     paper, ink, _ = _pixel_range(float(low), float(high), True, means, options, path)
-    if options.paper is None and options.ink is None and {paper, ink} != {0.0, 255.0}:
-        paper, ink = (255.0, 0.0) if paper > ink else (0.0, 255.0)
     return Findings(
         n_rows=len(files),
         image=image,
@@ -232,8 +253,8 @@ def _sniff(path: Path) -> _Layout:
             f"{path}: row 0 (the header) has {len(first)} columns, row 1 has {len(rows[1])}; must "
             "have as many"
         )
-    if header and sum(map(_is_number, rows[-1])) * 2 < len(first):
-        value = next(value for value in rows[-1] if not _is_number(value))
+    if header and sum(map(table_forms.is_number, rows[-1])) * 2 < len(first):
+        value = next(value for value in rows[-1] if not table_forms.is_number(value))
         raise InputError(
             f"{path}: row {len(rows) - 1} has {shorten(value)}; must have numbers: one image per "
             "row, its pixels and its digit"
@@ -254,7 +275,7 @@ def _find_separator(sample: Sequence[str], path: Path) -> str:
     best, best_score = "", (0, 0)
     for separator in table_forms.SEPARATORS:
         values = table_forms.split_line(sample[-1], separator)
-        numbers = sum(map(_is_number, values))
+        numbers = sum(map(table_forms.is_number, values))
         # The tab comes before the space, which also stands for tabs, and wins if both fit.
         if (score := (numbers, len(values))) > best_score and numbers > 1:
             best, best_score = separator, score
@@ -267,19 +288,12 @@ def _find_separator(sample: Sequence[str], path: Path) -> str:
     return best
 
 
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
-
-
 def _is_header(values: Sequence[str]) -> bool:
     """Return whether a first line has names and not the values of an image.
 
     Names may be numbers that count the columns. A faulty value among the pixels makes no header.
     """
-    numbers = [value for value in values if _is_number(value)]
+    numbers = [value for value in values if table_forms.is_number(value)]
     if 2 * len(numbers) < len(values):
         return True
     start = int(numbers[0]) if numbers[0] in ("0", "1") else 0
@@ -441,7 +455,10 @@ def _find_label(layout: _Layout, statistics: _Statistics, options: Options, path
         )
     if not plausible:
         raise InputError(f"{path}: {_no_label(layout, statistics, side)}")
-    return _most_plausible(sized or plausible, statistics, layout, path)
+    if not sized:
+        # Raises the error about the size.
+        _image_size(len(core) - len(plausible[0].columns), options, path)
+    return _most_plausible(sized, statistics, layout, path)
 
 
 def _named_side(layout: _Layout) -> Side | None:

@@ -19,7 +19,7 @@ import pandas as pd
 from handwriting.common.errors import InputError
 from handwriting.common.images import Int32Array, UInt8Array
 from handwriting.common.params.datasets import ImageFormat, Role, Table
-from handwriting.common.params.messages import shorten
+from handwriting.common.params.messages import decimal_hint, shorten
 
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "space": r"\s+"}
 LARGEST_WRITER = int(np.iinfo(np.int32).max)
@@ -189,25 +189,18 @@ def first_unreadable(
             column = min(len(values), len(ignored)) - 1
             return row, column, f"the row has {len(values)} values; must have {len(ignored)}"
         for column, value in enumerate(values):
-            if not ignored[column] and not _is_number(value):
+            if not ignored[column] and not is_number(value):
                 found = shorten(value) if value else "no value"
-                hint = _decimal_hint(value)
-                return row, column, f"{found}; must be a number{hint}"
+                return row, column, f"{found}; must be a number{decimal_hint(value)}"
     return 0, 0, "cannot be read as a table of numbers"
 
 
-def _is_number(value: str) -> bool:
+def is_number(value: str) -> bool:
+    """Return whether a text is a finite number, as `parse` reads it."""
     try:
         return math.isfinite(float(value))
     except ValueError:
         return False
-
-
-def _decimal_hint(value: str) -> str:
-    whole, _, decimals = value.partition(",")
-    if decimals.isdigit() and whole.lstrip("-").isdigit():
-        return f" (write a decimal point: {whole}.{decimals})"
-    return ""
 
 
 def _convert(

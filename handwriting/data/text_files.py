@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import lzma
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -47,7 +48,9 @@ def open_text(path: Path, name: str) -> Iterator[TextIO]:
         raise InputError(f"{name}: a folder; must be a file") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{name}: not text ({error}); must be a table in UTF-8") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, gzip.BadGzipFile) as error:
+    except PermissionError:
+        raise InputError(f"{name}: no permission to read the file") from None
+    except zipfile.BadZipFile as error:
         raise InputError(f"{name}: a damaged archive ({error}); copy it again") from None
 
 
@@ -90,7 +93,10 @@ class _Limited(io.RawIOBase):
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        content = self._source.read(len(buffer))
+        try:
+            content = self._source.read(len(buffer))
+        except (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
+            raise InputError(f"{self._name}: a damaged archive ({error}); copy it again") from None
         buffer[: len(content)] = content
         self._total += len(content)
         end = max(content.rfind(b"\n"), content.rfind(b"\r"))

@@ -67,6 +67,7 @@ KAGGLE = ("--unlabelled", "--dataset", "digits", "--model", "svc")
         ("add ../test.csv --name own", "../test.csv: 64 columns are whole images, and none is l"),
         ("add ../digits.csv --name own --height 8", "--height and --width belong together"),
         ("add ../digits.csv --name own --ink 8", "--paper and --ink belong together"),
+        ("add ../digits.csv --name own --ink nan --paper 0", "--ink: nan; must be a finite number"),
         ("add ../digits.csv --name own --height 0 --width 8", "--height: 0; must be at least 1"),
         (
             "add ../digits.csv --name own --height 7 --width 8",

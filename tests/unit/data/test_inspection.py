@@ -216,6 +216,8 @@ NAMES = [f"pixel{i}" for i in range(16)]
         (",".join(["label", *NAMES]).encode(), "must be a table of numbers"),
         (text([["label", *NAMES, "x"], *rows()]), "row 0 (the header) has 18 columns, row"),
         (text([row[:10] for row in rows()]), "9 pixel columns; an image must have at least 10"),
+        (b"1,2\n2,3\n3,1\n", "1 pixel columns; an image must have at least 10 pixels"),
+        (b"1,\n2,\n", "must be a table of numbers"),
         (text([row[:4] for row in rows()]), "3 pixel columns; an image must have at least 10"),
         (text([row[:13] for row in rows()]), "12 pixel columns, which are no square image; name"),
         (text([row[1:] for row in rows()]), "16 columns are whole images, and none is left for"),
@@ -236,7 +238,7 @@ NAMES = [f"pixel{i}" for i in range(16)]
         (text([*rows(), ["1"] * 18]), "row 41, column 17: the row has 18 values; must have 17"),
         (text(rows()).replace(b",", b";").replace(b"255", b"2,5"), "(write a decimal point: 2.5)"),
         (text([[row[0], *["7"] * 16] for row in rows()]), "all pixels are 7; must be images of d"),
-        (text([[*row, row[0]] for row in rows()]), "column 1 and column 18 can both be the label"),
+        (text([[*row, row[0]] for row in rows()]), "17 pixel columns, which are no square image"),
         (gzip.compress(text(rows()))[:-40], "a damaged archive"),
         (archive("a.csv", "b.csv"), "an archive of 2 files; must have exactly one"),
         (archive(), "an archive of 0 files"),
@@ -292,7 +294,7 @@ def test_other_pixel_ranges_and_sizes_are_named_by_options(tmp_path: Path) -> No
 def test_a_table_without_labels_has_only_pixels(tmp_path: Path) -> None:
     path = tmp_path / "test.csv"
     path.write_bytes(text([NAMES, *(row[1:] for row in rows())]))
-    found = inspection.inspect_table(path, Options(), has_labels=False)
+    found = inspection.inspect_unlabelled(path, Options())
     assert found.columns == ["pixels"]
     assert found.n_rows == 40
     assert found.digits.sum() == 0
