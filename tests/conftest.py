@@ -15,7 +15,16 @@ from xdist.scheduler import LoadScopeScheduling
 
 from handwriting.common.images import LabelledImages
 from handwriting.data import datasets, mirrors, table
-from tests.helpers import MIRROR, PROJECT, Repository, clone, copy
+from tests.helpers import (
+    MIRROR,
+    PROJECT,
+    SUBMISSION,
+    UNLABELLED,
+    Repository,
+    clone,
+    copy,
+    unlabelled_digits,
+)
 
 # On a busy machine, a fast example may take long.
 settings.register_profile("no deadline", deadline=None)
@@ -113,6 +122,8 @@ def _build_small(root: Path, mnist: LabelledImages) -> Repository:
     repository = clone(root.with_name("unfinished"))
     index = np.r_[0:800, 60_000:60_200]
     table.write(mnist.take(index), repository.root / "some_mnist.csv")
+    digits = datasets.load_digits()
+    np.savetxt(repository.root / UNLABELLED, digits.pixels[:30], fmt="%d", delimiter=";")
 
     def shrink(params: dict) -> None:
         mnist = params["datasets"]["mnist"]
@@ -124,6 +135,7 @@ def _build_small(root: Path, mnist: LabelledImages) -> Repository:
             for model in ("svc", "svc_raw"):
                 dataset["grids"][model] = {"C": [1, 10], "gamma": [0.001, 0.02]}
         params["verdict"]["n_resamples"] = 200
+        params["submissions"] = {SUBMISSION: unlabelled_digits()}
 
     repository.edit_params(shrink)
     # The protocols about MNIST need 5,000 of its images; 20 seeds of a forest take long.

@@ -40,6 +40,25 @@ DATASETS, MODELS = list(PARAMS["datasets"]), list(PARAMS["models"])
 PAIRS = [(dataset, model) for dataset in DATASETS for model in MODELS]
 
 
+# What the small pipeline submits: a table without labels, and who predicts it.
+SUBMISSION, UNLABELLED = "kaggle", "unlabelled.csv"
+SUBMITTED_BY = ("digits", "forest")
+
+
+def unlabelled_digits() -> dict[str, Any]:
+    """Return the block of the small pipeline's submission in params.yaml."""
+    source = {
+        "kind": "table",
+        "location": UNLABELLED,
+        "separator": "semicolon",
+        "header": False,
+        "paper": 0,
+        "ink": 16,
+        "columns": ["pixels"],
+    }
+    return {"source": source, "dataset": SUBMITTED_BY[0], "model": SUBMITTED_BY[1]}
+
+
 def definition(stage: str) -> dict[str, Any]:
     """Return a stage's block in dvc.yaml."""
     block = GRAPH["stages"][stage]
@@ -47,8 +66,14 @@ def definition(stage: str) -> dict[str, Any]:
 
 
 def fill(template: str, dataset: str, model: str) -> str:
-    """Replace the variables of dvc.yaml."""
-    for variable, value in (("key", dataset), ("item.dataset", dataset), ("item.model", model)):
+    """Replace the variables of dvc.yaml; those of a submission have the small pipeline's values."""
+    is_submission = "submi" in template or "${item.source" in template
+    for variable, value in (
+        ("key", SUBMISSION if is_submission else dataset),
+        ("item.source.location", UNLABELLED),
+        ("item.dataset", dataset),
+        ("item.model", model),
+    ):
         template = template.replace(f"${{{variable}}}", value)
     return template
 
