@@ -6,8 +6,6 @@
 ...     print(reading.digit, reading.probability, reading.is_digit)
 """
 
-import copy
-import itertools
 import math
 import os
 from collections.abc import Sequence
@@ -20,7 +18,6 @@ import numpy.typing as npt
 from sklearn.pipeline import Pipeline
 
 from handwriting.common.errors import InputError
-from handwriting.common.params.datasets import ImageFormat
 from handwriting.models import persistence, pipeline
 from handwriting.models.novelty import ClassSubspaces
 from handwriting.pictures import decode, normalize, segment
@@ -112,7 +109,7 @@ class Recognizer:
 
     def __init__(self, model: Pipeline) -> None:
         self.model = model
-        self.image = _image_format(model)
+        self.image = pipeline.image_format(model)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -183,11 +180,9 @@ class Recognizer:
         rows = np.stack([normalize.frame(ink, self.image).ravel() for ink in inks])
         features = self.model[:-1].transform(rows)
         quality: Float64Array = np.log(_probabilities(self.model, features).max(axis=1))
-        novelty = _novelty(self.model)
-        if novelty is not None:
-            strangeness = novelty.score_samples(features) / novelty.offset_
-            quality -= _STRANGE * np.maximum(strangeness - _USUAL, 0)
-        return quality
+        novelty: ClassSubspaces = self.model[-1].novelty_
+        strangeness = novelty.score_samples(features) / novelty.offset_
+        return quality - _STRANGE * np.maximum(strangeness - _USUAL, 0)
 
     def recognize(self, found: Sequence[Found]) -> list[Reading]:
         """Recognise what `find` returned; many at once are faster than one by one."""
@@ -224,10 +219,7 @@ class Recognizer:
                 f"{self.image.height}×{self.image.width} = {self.image.n_pixels} pixels"
             )
         features = self.model[:-1].transform(pixels)
-        novelty = _novelty(self.model)
-        is_digit = np.ones(len(pixels), dtype=np.bool_)
-        if novelty is not None:
-            is_digit = novelty.decision_function(features) >= 0
+        is_digit = self.model[-1].novelty_.decision_function(features) >= 0
         return _probabilities(self.model, features), is_digit
 
     def predict_proba(self, pixels: UInt8Array) -> Float64Array:
@@ -286,41 +278,8 @@ def _scaled_box(part: segment.Part, factor: float, shape: tuple[int, ...]) -> Bo
     )
 
 
-def _image_format(model: Pipeline) -> ImageFormat:
-    """Return the format of the images of a model."""
-    n_pixels = pipeline.n_pixels(model)
-    side = round(n_pixels**0.5)
-    return ImageFormat(height=side, width=side, pixel_max=16 if n_pixels == 64 else 255)
-
-
-def _novelty(model: Pipeline) -> ClassSubspaces | None:
-    """Return the detector of what is no digit, or None if the model has none."""
-    return getattr(model, "novelty_", None)
-
-
 def _probabilities(model: Pipeline, features: npt.NDArray[np.float32]) -> Float64Array:
-    """Return probabilities, shape (n, 10), with the largest one at the digit of `predict`."""
-    classifier = model[-1]
-    if hasattr(classifier, "predict_proba"):
-        found = classifier.predict_proba(features)
-    else:
-        pairs = copy.copy(classifier)
-        pairs.decision_function_shape = "ovo"
-        values = pairs.decision_function(features)
-        n_classes = len(classifier.classes_)
-        votes = np.zeros((len(values), n_classes))
-        worst = np.full((len(values), n_classes), np.inf)
-        for value, (first, second) in zip(
-            values.T, itertools.combinations(range(n_classes), 2), strict=True
-        ):
-            votes[:, first] += value > 0
-            votes[:, second] += value <= 0
-            worst[:, first] = np.minimum(worst[:, first], value)
-            worst[:, second] = np.minimum(worst[:, second], -value)
-        winner = np.argmax(votes, axis=1)
-        worst[np.arange(len(worst)), winner] = worst.max(axis=1) + 1e-9
-        found = np.exp(4 * (worst - worst.max(axis=1, keepdims=True)))
-        found /= found.sum(axis=1, keepdims=True)
+    """Return probabilities of the digits 0–9, shape (n, 10); 0 for those it was not trained on."""
     result = np.zeros((len(features), 10))
-    result[:, classifier.classes_] = found
+    result[:, model[-1].classes_] = model[-1].predict_proba(features)
     return result

@@ -16,9 +16,11 @@ def main(name: str) -> None:
     image = params.dataset(submission.dataset).image
     model = paths.model(submission.dataset, submission.model)
     classifier = persistence.load(model)
-    if pipeline.n_pixels(classifier) != image.n_pixels:
+    trained_on = pipeline.image_format(classifier)
+    if trained_on != image:
         raise InputError(
-            f"{model}: trained on images of {pipeline.n_pixels(classifier)} pixels; "
+            f"{model}: trained on images of {trained_on.height}×{trained_on.width} pixels up to "
+            f"{trained_on.pixel_max}; "
             f"datasets.{submission.dataset}.image of {paths.PARAMS} has {image.n_pixels}; run "
             "`dvc repro` to train it again"
         )

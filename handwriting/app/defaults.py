@@ -19,7 +19,7 @@ TEST_SHARE = 0.2
 FEWEST_PER_DIGIT = 2
 
 _SIZES = (10, 25, 50, 100, 200, 400, 700, 1000, 2000, 4000)
-_TUNE_ROWS, _CURVE_ROWS = 3000, 6200
+_TUNE_ROWS, _CURVE_ROWS, _CALIBRATED = 3000, 6200, 10_000
 # Five folds as for the digits; three where folds are large and each one takes long.
 _FOLDS, _FOLDS_LARGE, _LARGE = 5, 3, 3000
 
@@ -58,6 +58,7 @@ def dataset_block(source: Block, findings: Findings, models: Mapping[str, str]) 
         "split": split,
         "tune": {"n_folds": n_folds, "n_rows": min(n_train, _TUNE_ROWS)},
         "curve": {"n_folds": n_folds, "n_rows": n_curve, "sizes": sizes},
+        "calibrate": {"n_folds": n_folds, "n_images": min(n_train, _CALIBRATED)},
         "models": {name: choose(name, kind, findings)[0] for name, kind in models.items()},
         "grids": {name: choose(name, kind, findings)[1] for name, kind in models.items()},
     }

@@ -13,8 +13,8 @@ from handwriting.common.params.models import (
     GradientParams,
     SupportVectorClassifier,
 )
+from handwriting.folds import make_folds, take_folds
 from handwriting.models import persistence, pipeline
-from handwriting.models.novelty import ClassSubspaces
 from handwriting.recognizer import Recognizer
 
 MNIST_FORMAT = ImageFormat(height=28, width=28, pixel_max=255)
@@ -30,8 +30,8 @@ def model_file(mnist: LabelledImages, tmp_path_factory: pytest.TempPathFactory) 
         C=10,
         gamma=0.1,
     )
-    model = pipeline.fit(pipeline.build(hyperparameters, MNIST_FORMAT), train)
-    model.novelty_ = ClassSubspaces().fit(model[:-1].transform(train.pixels), train.labels)
+    folds = take_folds(make_folds(train, 6), 1000)
+    model = pipeline.fit(pipeline.build(hyperparameters, MNIST_FORMAT), train, folds)
     path = tmp_path_factory.mktemp("model") / "mnist.skops"
     persistence.save(model, path)
     return path

@@ -16,7 +16,6 @@ ALLOWED = {
     "handwriting/figures/": ["handwriting/common/"],
     "handwriting/pages/": ["handwriting/common/"],
     "handwriting/claims/": ["handwriting/common/"],
-    "handwriting/app/": ["handwriting/"],
     "handwriting/features/": ["handwriting/svm/threads.py"],
     "handwriting/models/": ["handwriting/common/", "handwriting/features/", "handwriting/svm/"],
     "handwriting/evaluation/": [
