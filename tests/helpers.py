@@ -65,11 +65,10 @@ def definition(stage: str) -> dict[str, Any]:
     return block.get("do", block)
 
 
-def fill(template: str, dataset: str, model: str) -> str:
-    """Replace the variables of dvc.yaml; those of a submission have the small pipeline's values."""
-    is_submission = "submi" in template or "${item.source" in template
+def fill(template: str, dataset: str, model: str, stage: str = "") -> str:
+    """Replace the variables of dvc.yaml; a submission's are those of the small pipeline."""
     for variable, value in (
-        ("key", SUBMISSION if is_submission else dataset),
+        ("key", SUBMISSION if stage == "submit" else dataset),
         ("item.source.location", UNLABELLED),
         ("item.dataset", dataset),
         ("item.model", model),

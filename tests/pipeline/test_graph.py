@@ -198,11 +198,11 @@ def test_params_are_exactly_the_keys_that_a_stage_reads(
     command = definition(stage)["cmd"]
     # A stage without a dataset or a model in its command runs once, not once per pair.
     pairs = [SUBMITTED_BY] if stage == "submit" else product(DATASETS, MODELS)
-    runs = {tuple(fill(command, *pair).split()[3:]): pair for pair in pairs}
+    runs = {tuple(fill(command, *pair, stage).split()[3:]): pair for pair in pairs}
     for words, (dataset, model) in runs.items():
         with monkeypatch.context() as patch:
             keys = read_keys(import_module(f"stages.{stage}").main, words, patch)
-        declared = {template: fill(template, dataset, model) for template in templates}
+        declared = {template: fill(template, dataset, model, stage) for template in templates}
         undeclared = {k for k in keys if not any(_is_under(k, key) for key in declared.values())}
         assert not undeclared, f"{stage} reads {undeclared}"
         used |= {t for t, key in declared.items() if any(_is_under(k, key) for k in keys)}
@@ -262,7 +262,7 @@ def watched(
 
     @cache
     def run(stage: str, model: str) -> Watched:
-        command = [fill(word, "digits", model) for word in definition(stage)["cmd"].split()]
+        command = [fill(word, "digits", model, stage) for word in definition(stage)["cmd"].split()]
         printed = repository.succeed(sys.executable, "-B", "-c", WATCHED, *command[2:])
         seen = json.loads(printed.splitlines()[-1])
         files = [name for name in seen["opened"] if (repository.root / name).is_file()]
@@ -282,7 +282,7 @@ def test_a_running_stage_opens_only_its_deps(
         and name != "params.yaml"
         and not (name.endswith("__init__.py") and not (PROJECT / name).stat().st_size)
     }
-    deps = {fill(dep, "digits", "forest") for dep in definition(stage)["deps"]}
+    deps = {fill(dep, "digits", "forest", stage) for dep in definition(stage)["deps"]}
     assert f"stages/{stage}.py" in opened
     assert {name for name in opened if not any(Path(name).is_relative_to(d) for d in deps)} == set()
 
