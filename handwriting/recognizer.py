@@ -262,8 +262,7 @@ class Recognizer:
 
 
 def _reading(found: Found, probabilities: Float64Array, is_digit: bool) -> Reading:
-    runner_up, digit = np.argsort(probabilities, kind="stable")[-2:].tolist()
-    digit = int(np.argmax(probabilities))
+    digit, runner_up = np.argsort(-probabilities, kind="stable")[:2].tolist()
     return Reading(
         digit=digit,
         probability=float(probabilities[digit]),

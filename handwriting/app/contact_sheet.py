@@ -1,7 +1,9 @@
 """Draws what a model saw beside the original pictures."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +38,29 @@ def check_target(path: Path, inputs: Sequence[str]) -> None:
         raise InputError(f"--show {path}: is one of the inputs and would be overwritten")
 
 
+@dataclass(frozen=True)
+class Original:
+    """A picture as it is drawn on the sheet.
+
+    Attributes
+    ----------
+    grey : ndarray of shape (any, any), uint8
+        The picture, reduced to fit its place.
+    scale : float
+        Pixels of `grey` per pixel of the picture.
+    """
+
+    grey: npt.NDArray[np.uint8]
+    scale: float
+
+    @classmethod
+    def reduce(cls, grey: npt.NDArray[np.uint8]) -> Self:
+        """Scale a picture to its place, so that many photos need little memory."""
+        scale = min(_ORIGINAL / grey.shape[1], (_ROW - _GAP) / grey.shape[0])
+        size = (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale)))
+        return cls(np.asarray(Image.fromarray(grey).resize(size)), scale)
+
+
 class ContactSheet:
     """Collects the first 50 pictures and draws each as one row of the sheet."""
 
@@ -47,13 +72,13 @@ class ContactSheet:
         """Whether no more pictures are drawn."""
         return len(self._rows) >= N_PICTURES
 
-    def add(self, grey: npt.NDArray[np.uint8], readings: Sequence[Reading]) -> None:
+    def add(self, original: Original, readings: Sequence[Reading]) -> None:
         """Draw the picture with the boxes of its digits, and beside it each digit as prepared."""
         n_lines = -(-len(readings) // _PER_ROW)
         height = max(_ROW, n_lines * (_TILE + _CAPTION) + _GAP)
         row = Image.new("RGB", (_ORIGINAL + _PER_ROW * (_TILE + _GAP) + 2 * _GAP, height), "white")
         draw = ImageDraw.Draw(row)
-        _draw_original(row, draw, grey, readings, height)
+        _draw_original(row, draw, original, readings)
         font = ImageFont.load_default(13)
         for number, reading in enumerate(readings):
             line, column = divmod(number, _PER_ROW)
@@ -89,17 +114,11 @@ class ContactSheet:
 
 
 def _draw_original(
-    row: Image.Image,
-    draw: ImageDraw.ImageDraw,
-    grey: npt.NDArray[np.uint8],
-    readings: Sequence[Reading],
-    height: int,
+    row: Image.Image, draw: ImageDraw.ImageDraw, original: Original, readings: Sequence[Reading]
 ) -> None:
-    scale = min(_ORIGINAL / grey.shape[1], (height - _GAP) / grey.shape[0])
-    size = (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale)))
-    row.paste(Image.fromarray(grey).resize(size), (_GAP, _GAP // 2))
+    row.paste(Image.fromarray(original.grey), (_GAP, _GAP // 2))
     for reading in readings:
-        left, top, right, bottom = (round(edge * scale) for edge in reading.box)
+        left, top, right, bottom = (round(edge * original.scale) for edge in reading.box)
         draw.rectangle(
             (_GAP + left, _GAP // 2 + top, _GAP + right, _GAP // 2 + bottom), outline=(0, 110, 200)
         )

@@ -7,6 +7,7 @@ be read; the others are read nevertheless.
 """
 
 import argparse
+import io
 import sys
 from pathlib import Path
 
@@ -49,6 +50,8 @@ def main(arguments: argparse.Namespace) -> None:
 
     # Pillow warns of faulty metadata; what matters is whether the pixels can be decoded.
     warnings.filterwarnings("ignore", module="PIL")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be no text
     if arguments.show is not None:
         contact_sheet.check_target(arguments.show, arguments.inputs)
     recognizer = Recognizer.load(arguments.model)

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
-import numpy.typing as npt
 from tqdm import tqdm
 
-from handwriting.app.contact_sheet import ContactSheet
+from handwriting.app.contact_sheet import N_PICTURES, ContactSheet, Original
 from handwriting.app.pixel_rows import read_rows
 from handwriting.app.writers import Result, Writer
 from handwriting.common.errors import InputError
@@ -38,7 +37,7 @@ class _Image:
     file: str
     row: int | None = None
     found: Sequence[Found] = field(default_factory=list)
-    grey: npt.NDArray[np.uint8] | None = None
+    original: Original | None = None
     error: str | None = None
 
 
@@ -72,7 +71,9 @@ def predict(
     n_failed = 0
     with progress, ThreadPoolExecutor(os.cpu_count()) as executor:
         try:
-            for batch in _batches(recognizer, files, executor, keep_grey=sheet is not None):
+            for batch in _batches(
+                recognizer, files, executor, N_PICTURES if sheet is not None else 0
+            ):
                 results = _recognize(recognizer, batch)
                 with tqdm.external_write_mode(sys.stdout):
                     for image, result in zip(batch, results, strict=True):
@@ -107,14 +108,18 @@ def _batches(
     recognizer: Recognizer,
     files: Iterable[str | _Image],
     executor: ThreadPoolExecutor,
-    keep_grey: bool,
+    n_originals: int,
 ) -> Iterator[list[_Image]]:
-    """Yield decoded images; while a batch is recognised, the next one is decoded."""
-    waiting = iter(files)
+    """Yield decoded images; while a batch is recognised, the next one is decoded.
+
+    The first `n_originals` files keep what is to be drawn of them.
+    """
+    waiting = enumerate(files)
 
     def submit() -> list[Any]:
         return [
-            executor.submit(_load, recognizer, file, keep_grey) for file in islice(waiting, _BATCH)
+            executor.submit(_load, recognizer, file, number < n_originals)
+            for number, file in islice(waiting, _BATCH)
         ]
 
     upcoming = submit()
@@ -131,7 +136,9 @@ def _batches(
             yield batch
 
 
-def _load(recognizer: Recognizer, file: str | _Image, keep_grey: bool) -> Iterable[list[_Image]]:
+def _load(
+    recognizer: Recognizer, file: str | _Image, keep_original: bool
+) -> Iterable[list[_Image]]:
     """Decode one file; a table is read block by block when the result is used."""
     if isinstance(file, _Image):
         return [[file]]
@@ -156,7 +163,7 @@ def _load(recognizer: Recognizer, file: str | _Image, keep_grey: bool) -> Iterab
         return [[_Image(name, error=message if message.startswith(name) else f"{name}: {message}")]]
     if not found:
         return [[_Image(name, error=f"{name}: the image is empty: nothing stands out from paper")]]
-    return [[_Image(name, None, found, grey if keep_grey else None)]]
+    return [[_Image(name, None, found, Original.reduce(grey) if keep_original else None)]]
 
 
 def _load_table(recognizer: Recognizer, name: str, content: bytes | None) -> Iterator[list[_Image]]:
@@ -197,9 +204,9 @@ def _recognize(recognizer: Recognizer, batch: Sequence[_Image]) -> list[Result |
     ]
 
 
-def _original(image: _Image, recognizer: Recognizer) -> npt.NDArray[np.uint8]:
+def _original(image: _Image, recognizer: Recognizer) -> Original:
     """Return the picture, or the row of a table as a picture."""
-    if image.grey is not None:
-        return image.grey
+    if image.original is not None:
+        return image.original
     scaled = image.found[0].pixels * (255 / recognizer.image.pixel_max)
-    return np.asarray(255 - scaled, dtype=np.uint8)
+    return Original.reduce(np.asarray(255 - scaled, dtype=np.uint8))

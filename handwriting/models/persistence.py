@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,21 @@ TRUSTED_TYPES = [
     "handwriting.svm.svc.SVC",
     "sklearn.tree._tree.Tree",
 ]
+
+# What zipfile, zlib, json, NumPy and skops raise for damaged files.
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    NotImplementedError,
+    RuntimeError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    ValueError,
+    OSError,
+    TypeError,
+    EOFError,
+)
 
 _SCHEMA = "schema.json"
 # The earliest timestamp a ZIP archive can store.
@@ -50,7 +66,7 @@ def load(path: Path) -> Pipeline:
         raise InputError(f"{path}: no such file; run `dvc repro`, which creates it") from None
     except UntrustedTypesFoundException as error:
         raise InputError(f"{path}: not loaded: {error}") from None
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError, TypeError, EOFError) as error:
+    except _DAMAGED as error:
         raise InputError(f"{path}: not a model file ({error}); run `dvc repro`") from None
     if not isinstance(model, Pipeline):
         raise InputError(f"{path}: contains a {type(model).__name__}; must contain a Pipeline")

@@ -26,6 +26,8 @@ _ORIENTATION = 0x0112  # the EXIF tag
 # What Pillow's decoders raise for damaged files.
 _DAMAGED = (
     OSError,
+    RuntimeError,
+    AttributeError,
     SyntaxError,
     ValueError,
     TypeError,

@@ -161,5 +161,5 @@ def test_the_ink_of_a_framed_part_is_that_of_the_picture(mnist: LabelledImages) 
     (part,) = segment.cut(normalize.find_ink(digit), lambda inks: np.zeros(len(inks)))
     found = normalize.frame(part.ink, image).astype(int)
     expected = normalize.prepare(digit, image)
-    assert np.abs(found - expected).sum() < 0.02 * expected.sum()
+    assert np.abs(found - expected).sum() < 0.05 * expected.sum()  # the faintest edges are left out
     assert ndimage.label(part.ink > 0.2, np.ones((3, 3)))[1] == 1
