@@ -230,6 +230,7 @@ def report(rows: list[list[str]], load: float) -> str:
         "most per second",
     ]
     table = [header, ["---"] * len(header), *rows]
+    busy = " Other programs competed for the cores, so these are upper limits." if load > 1 else ""
     lines = "\n".join(f"| {' | '.join(row)} |" for row in table)
     return (
         "# How fast the server answers\n\n"
@@ -241,7 +242,7 @@ def report(rows: list[list[str]], load: float) -> str:
         f"Machine: {os.cpu_count()} cores ({platform.machine()}), Python "
         f"{platform.python_version()}. The program that sends the requests runs on the same cores "
         f"and takes a part of them. The load average of the machine was {load:.1f} before the "
-        "measurement. `python -m benchmarks.serve` measures again.\n\n"
+        f"measurement.{busy} `python -m benchmarks.serve` measures again.\n\n"
         f"{lines}\n"
     )
 

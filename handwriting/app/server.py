@@ -186,7 +186,7 @@ class _Readers:
             self._finders.setdefault(recognizer.image, recognizer)
 
     async def read(self, decode: Decode, find: Find, names: list[str]) -> Answer:
-        """Read a picture with the models of these names; nothing slow runs in the event loop."""
+        """Read a picture with the models of these names; decoding and the models run in threads."""
         formats = [self.models[name].image for name in names]
         finders = {image: self._finders[image] for image in formats}
         (height, width), parts = await asyncio.get_running_loop().run_in_executor(
@@ -226,9 +226,9 @@ def build(models: Mapping[str, Recognizer]) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         # The first call of a model imports libraries; the first drawing should not wait for them.
-        blank = np.full((28, 28), 255, dtype=np.uint8)
-        blank[8:20, 13:15] = 0
-        await readers.read(lambda: blank, _whole, list(models))
+        stroke = np.full((28, 28), 255, dtype=np.uint8)
+        stroke[8:20, 13:15] = 0
+        await readers.read(lambda: stroke, _whole, list(models))
         yield
         readers.close()
 
