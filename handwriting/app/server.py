@@ -370,6 +370,7 @@ def _description(name: str, recognizer: Recognizer) -> ModelDescription:
 
 def _kind(model: Pipeline) -> str:
     """Say in words what a model is."""
-    name = type(model[-1]).__name__
-    features = "oriented gradients" if type(model[0]).__name__ == "Blockwise" else "pixels"
+    name = type(model[-1].classifier_).__name__
+    has_gradients = type(model["features"]).__name__ == "Blockwise"
+    features = "oriented gradients" if has_gradients else "pixels"
     return f"{_KINDS.get(name, name)} on {features}"
