@@ -67,4 +67,5 @@ $(ENVIRONMENT): requirements.lock
 	@echo "Building .venv for Python $(VERSION) from requirements.lock (a minute or two)"
 	@"$(BASE_PYTHON)" -m venv --clear .venv
 	@python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@

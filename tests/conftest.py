@@ -2,18 +2,29 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from filelock import FileLock
 from hypothesis import settings
+from playwright.sync_api import Browser, sync_playwright
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from handwriting.common.images import LabelledImages
 from handwriting.data import datasets, mirrors, table
-from tests.helpers import MIRROR, PROJECT, Repository, clone, copy
+from tests.helpers import (
+    MIRROR,
+    PROJECT,
+    SUBMISSION,
+    UNLABELLED,
+    Repository,
+    clone,
+    copy,
+    unlabelled_digits,
+)
 
 # On a busy machine, a fast example may take long.
 settings.register_profile("no deadline", deadline=None)
@@ -22,6 +33,16 @@ settings.load_profile("no deadline")
 # Fast tests first, so that a mistake shows early.
 _ORDER = ("unit", "results", "data", "pipeline", "model")
 
+
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_BROWSER_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+)
 
 # The tests that build the whole pipeline on all of the real data.
 _FULL = ("tests/pipeline/test_full.py", "tests/model/")
@@ -101,6 +122,8 @@ def _build_small(root: Path, mnist: LabelledImages) -> Repository:
     repository = clone(root.with_name("unfinished"))
     index = np.r_[0:800, 60_000:60_200]
     table.write(mnist.take(index), repository.root / "some_mnist.csv")
+    digits = datasets.load_digits()
+    np.savetxt(repository.root / UNLABELLED, digits.pixels[:30], fmt="%d", delimiter=";")
 
     def shrink(params: dict) -> None:
         mnist = params["datasets"]["mnist"]
@@ -112,6 +135,7 @@ def _build_small(root: Path, mnist: LabelledImages) -> Repository:
             for model in ("svc", "svc_raw"):
                 dataset["grids"][model] = {"C": [1, 10], "gamma": [0.001, 0.02]}
         params["verdict"]["n_resamples"] = 200
+        params["submissions"] = {SUBMISSION: unlabelled_digits()}
 
     repository.edit_params(shrink)
     # The protocols about MNIST need 5,000 of its images; 20 seeds of a forest take long.
@@ -141,3 +165,18 @@ def full(tmp_path_factory: pytest.TempPathFactory, mirror: Path) -> Repository:
         shutil.rmtree(repository.root / name)
     repository.succeed("dvc", "repro")
     return repository
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium; without it tests are skipped, but never where CI is set."""
+    path = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    if path is None:
+        message = f"no browser found: none of {', '.join(_BROWSERS)}"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(_BROWSER_ARGUMENTS))
+        yield browser
+        browser.close()

@@ -40,15 +40,39 @@ DATASETS, MODELS = list(PARAMS["datasets"]), list(PARAMS["models"])
 PAIRS = [(dataset, model) for dataset in DATASETS for model in MODELS]
 
 
+# What the small pipeline submits: a table without labels, and who predicts it.
+SUBMISSION, UNLABELLED = "kaggle", "unlabelled.csv"
+SUBMITTED_BY = ("digits", "forest")
+
+
+def unlabelled_digits() -> dict[str, Any]:
+    """Return the block of the small pipeline's submission in params.yaml."""
+    source = {
+        "kind": "table",
+        "location": UNLABELLED,
+        "separator": "semicolon",
+        "header": False,
+        "paper": 0,
+        "ink": 16,
+        "columns": ["pixels"],
+    }
+    return {"source": source, "dataset": SUBMITTED_BY[0], "model": SUBMITTED_BY[1]}
+
+
 def definition(stage: str) -> dict[str, Any]:
     """Return a stage's block in dvc.yaml."""
     block = GRAPH["stages"][stage]
     return block.get("do", block)
 
 
-def fill(template: str, dataset: str, model: str) -> str:
-    """Replace the variables of dvc.yaml."""
-    for variable, value in (("key", dataset), ("item.dataset", dataset), ("item.model", model)):
+def fill(template: str, dataset: str, model: str, stage: str = "") -> str:
+    """Replace the variables of dvc.yaml; a submission's are those of the small pipeline."""
+    for variable, value in (
+        ("key", SUBMISSION if stage == "submit" else dataset),
+        ("item.source.location", UNLABELLED),
+        ("item.dataset", dataset),
+        ("item.model", model),
+    ):
         template = template.replace(f"${{{variable}}}", value)
     return template
 

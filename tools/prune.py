@@ -1,4 +1,4 @@
-"""Deletes the results of datasets and models that params.yaml no longer has.
+"""Deletes the results of datasets, models and submissions that params.yaml no longer has.
 
 DVC keeps the entries of removed stages in ``dvc.lock`` and their outputs in the work tree, where
 they would be mistaken for results. Run as ``python -m tools.prune``.
@@ -22,13 +22,15 @@ GRAPH = Path("dvc.yaml")
 def main() -> None:
     """Delete outputs and lock entries of removed stages, and say which."""
     params = read_params.load()
-    removed = prune(params.datasets, params.models)
+    removed = prune(params.datasets, params.models, params.submissions)
     if removed:
         print(f"Deleted the results of removed stages: {', '.join(removed)}")
 
 
-def prune(datasets: Collection[str], models: Collection[str]) -> list[str]:
-    """Delete outputs and lock entries of stages of other datasets and models.
+def prune(
+    datasets: Collection[str], models: Collection[str], submissions: Collection[str]
+) -> list[str]:
+    """Delete outputs and lock entries of stages of other datasets, models and submissions.
 
     Outputs are those that ``dvc.lock`` lists, and everything in ``metrics/`` and ``plots/``: these
     two have nothing but results.
@@ -41,7 +43,8 @@ def prune(datasets: Collection[str], models: Collection[str]) -> list[str]:
     lock = (read_yaml(LOCK) or {}) if LOCK.exists() else {}
     entries: dict[str, Any] = lock.get("stages") or {}
     stages = read_yaml(GRAPH)["stages"]
-    stale = [name for name in entries if not _is_current(name, stages, datasets, models)]
+    names = {"${datasets}": datasets, "${models}": models, "${submissions}": submissions}
+    stale = [name for name in entries if not _is_current(name, stages, names)]
     kept = {path for name in entries.keys() - set(stale) for path in _outputs(entries[name])}
     for name in stale:
         for path in _outputs(entries[name]):
@@ -52,16 +55,19 @@ def prune(datasets: Collection[str], models: Collection[str]) -> list[str]:
     return stale + _delete_strangers(datasets, models)
 
 
-def _is_current(
-    name: str, stages: Mapping[str, Any], datasets: Collection[str], models: Collection[str]
-) -> bool:
-    """Return whether the graph still has a stage: ``stage``, ``stage@D`` or ``stage@D-M``."""
-    stage, *pair = re.split("[@-]", name)
+def _is_current(name: str, stages: Mapping[str, Any], names: Mapping[str, Collection[str]]) -> bool:
+    """Return whether the graph still has a stage: ``stage``, ``stage@NAME`` or ``stage@D-M``.
+
+    `names` has what the variables of the graph stand for.
+    """
+    stage, *values = re.split("[@-]", name)
     if stage not in stages:
         return False
-    n_variables = 2 if "matrix" in stages[stage] else 1 if "foreach" in stages[stage] else 0
-    return len(pair) == n_variables and all(
-        value in allowed for value, allowed in zip(pair, (datasets, models), strict=False)
+    block = stages[stage]
+    variables = list(block.get("matrix", {}).values())
+    variables += [block["foreach"]] if "foreach" in block else []
+    return len(values) == len(variables) and all(
+        value in names[variable] for value, variable in zip(values, variables, strict=True)
     )
 
 

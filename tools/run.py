@@ -43,9 +43,10 @@ class _Dvc:
 def main() -> None:
     """Build everything that is out of date, show the metrics and say where to look."""
     params = check()
-    removed = prune(params.datasets, params.models)
+    removed = prune(params.datasets, params.models, params.submissions)
     if removed:
         print(f"Deleted the results of removed stages: {', '.join(removed)}")
+    _create_source_folders(params)
     dvc = _Dvc()
     if not _reproduce(dvc, params):
         _explain_failure(dvc)
@@ -56,6 +57,12 @@ def main() -> None:
         "Next: change a number in params.yaml, then: make run, make diff\n"
         "      (`source .venv/bin/activate` makes the command `dvc` available)"
     )
+
+
+def _create_source_folders(params: Params) -> None:
+    """Create what a block that was written by hand lacks: the folder on which `fetch` depends."""
+    for dataset in params.datasets:
+        paths.sources(dataset).mkdir(parents=True, exist_ok=True)
 
 
 def _reproduce(dvc: _Dvc, params: Params) -> bool:
@@ -74,6 +81,11 @@ def _reproduce(dvc: _Dvc, params: Params) -> bool:
             *(f"{stage}@{dataset}" for stage in _PER_DATASET),
             *(f"draw@{dataset}-{model}" for model in params.models),
         )
+    ]
+    targets += [
+        f"submit@{name}"
+        for name, submission in params.submissions.items()
+        if submission.dataset not in missing
     ]
     if missing and targets:
         dvc.succeeds("repro", *targets)

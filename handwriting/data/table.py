@@ -7,7 +7,7 @@ order.
 import csv
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TextIO
@@ -36,16 +36,25 @@ def column_names(n_pixels: int, writers: bool) -> list[str]:
 
 
 def write(images: LabelledImages, path: Path) -> None:
-    """Write images as a table, in their order.
+    """Write images as a table, in their order."""
+    starts = range(0, len(images), _BLOCK_ROWS)
+    blocks = (
+        images.take(np.arange(start, min(start + _BLOCK_ROWS, len(images)))) for start in starts
+    )
+    write_blocks(blocks, path)
+
+
+def write_blocks(blocks: Iterable[LabelledImages], path: Path) -> None:
+    """Write blocks of images as one table; all have the same size, and all or none have writers.
 
     The text of each pixel value is looked up in a table and whole blocks of rows are joined at
     once, which is several times faster than formatting number by number.
     """
-    columns = column_names(images.pixels.shape[1], writers=images.writers is not None)
     with path.open("wb") as file:
-        file.write((",".join(columns) + "\n").encode("ascii"))
-        for start in range(0, len(images), _BLOCK_ROWS):
-            block = images.take(np.arange(start, min(start + _BLOCK_ROWS, len(images))))
+        for number, block in enumerate(blocks):
+            if number == 0:
+                columns = column_names(block.pixels.shape[1], writers=block.writers is not None)
+                file.write((",".join(columns) + "\n").encode("ascii"))
             file.write(_format_rows(block))
 
 
@@ -105,7 +114,7 @@ def add_header(source: Path, name: str, path: Path) -> None:
         raise InputError(f"{name}: not CSV text ({error}); must be a table in UTF-8") from None
 
 
-def read(path: Path, image: ImageFormat) -> LabelledImages:
+def read(path: Path, image: ImageFormat, name: str | None = None) -> LabelledImages:
     """Read a table and check every value against the image format.
 
     Parameters
@@ -114,32 +123,35 @@ def read(path: Path, image: ImageFormat) -> LabelledImages:
         The table.
     image : ImageFormat
         Height, width and pixel range of every image.
+    name : str, optional
+        How messages name the table; by default its path.
 
     Raises
     ------
     InputError
         With the row (1 is the first image) and the column of the first fault.
     """
+    name = str(path) if name is None else name
     with _open(path) as lines:
-        columns = _read_header(lines, path)
-        _check_header(columns, columns, str(path))
+        columns = _read_header(lines, name)
+        _check_header(columns, columns, name)
         n_pixels = len(columns) - columns.index("pixel0")
         if n_pixels != image.n_pixels:
             raise InputError(
-                f"{path}: row 0 (the header): {n_pixels} pixel columns; must be height × width = "
+                f"{name}: row 0 (the header): {n_pixels} pixel columns; must be height × width = "
                 f"{image.height} × {image.width} = {image.n_pixels}"
             )
         frame = _read_rows(lines, columns)
     if frame is None:
-        raise InputError(f"{path}: {_first_fault(path, columns, image)}")
+        raise InputError(f"{name}: {_first_fault(path, columns, image)}")
     if len(frame) == 0:
-        raise InputError(f"{path}: no rows below the header; must have at least one image")
+        raise InputError(f"{name}: no rows below the header; must have at least one image")
     labels = frame["label"].to_numpy()
     pixels = frame.loc[:, "pixel0":].to_numpy()
     writers = frame["writer"].to_numpy() if "writer" in columns else None
     negative = writers is not None and writers.min() < 0
     if labels.max() > LARGEST_LABEL or pixels.max() > image.pixel_max or negative:
-        raise InputError(f"{path}: {_first_fault(path, columns, image)}")
+        raise InputError(f"{name}: {_first_fault(path, columns, image)}")
     rows = np.arange(len(frame), dtype=np.int32)
     return LabelledImages(np.ascontiguousarray(pixels), labels, rows, writers)
 
@@ -152,14 +164,14 @@ def _open(path: Path) -> TextIO:
         raise InputError(f"{path}: no such file; run `dvc repro`, which creates it") from None
 
 
-def _read_header(lines: TextIO, path: Path) -> list[str]:
+def _read_header(lines: TextIO, name: str) -> list[str]:
     """Read the header and stop before the first row."""
     try:
         columns = next(csv.reader(lines), [])
     except csv.Error as error:
-        raise InputError(f"{path}: not CSV text ({error}); must be a table in UTF-8") from None
+        raise InputError(f"{name}: not CSV text ({error}); must be a table in UTF-8") from None
     if not columns:
-        raise InputError(f"{path}: the file is empty; must have a header and one image per row")
+        raise InputError(f"{name}: the file is empty; must have a header and one image per row")
     return columns
 
 

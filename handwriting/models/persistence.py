@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,21 @@ TRUSTED_TYPES = [
     "sklearn.tree._tree.Tree",
 ]
 
+# What zipfile, zlib, json, NumPy and skops raise for damaged files.
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    NotImplementedError,
+    RuntimeError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    ValueError,
+    OSError,
+    TypeError,
+    EOFError,
+)
+
 _SCHEMA = "schema.json"
 # The earliest timestamp a ZIP archive can store.
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
@@ -53,7 +69,7 @@ def load(path: Path) -> Pipeline:
         raise InputError(f"{path}: no such file; run `dvc repro`, which creates it") from None
     except UntrustedTypesFoundException as error:
         raise InputError(f"{path}: not loaded: {error}") from None
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError, TypeError, EOFError) as error:
+    except _DAMAGED as error:
         raise InputError(f"{path}: not a model file ({error}); run `dvc repro`") from None
     if not isinstance(model, Pipeline) or not isinstance(model[-1], CalibratedClassifier):
         raise InputError(f"{path}: not a model of this version of the project; run `dvc repro`")

@@ -82,7 +82,7 @@ def map_blocks(function: Callable[[Item], Result], blocks: Sequence[Item]) -> li
             if n_threads <= 1:
                 with _as_worker():
                     return [function(block) for block in blocks]
-            with ThreadPoolExecutor(n_threads, initializer=_mark_worker) as executor:
+            with ThreadPoolExecutor(n_threads, initializer=mark_worker) as executor:
                 return list(executor.map(function, blocks))
 
 
@@ -96,7 +96,11 @@ def _as_worker() -> Iterator[None]:
         _thread_state.is_worker = False
 
 
-def _mark_worker() -> None:
+def mark_worker() -> None:
+    """Make calls of `map_threads` in this thread run serially; they leave BLAS as it is.
+
+    The initializer of the threads of a pool in which several callers compute at the same time.
+    """
     _thread_state.is_worker = True
 
 

@@ -11,6 +11,28 @@ PLOTS_PAGE = Path(".dvc/plots_page.html")
 PLOTS_PAGE_TEMPLATE = Path("stages/templates/plots_page.html.jinja")
 
 
+# Where DVC puts the folders of experiments with `--temp` and from the queue, below the project.
+_EXPERIMENTS = (".dvc", "tmp", "exps")
+
+
+def sources(name: str) -> Path:
+    """Folder of a dataset or a submission with what the user gave, or with where it comes from."""
+    return Path("data/sources", name)
+
+
+def find(location: str) -> Path:
+    """Return the path of a file or a folder that params.yaml names.
+
+    A relative path that leads out of the project is not found from the folder of an experiment, so
+    it is looked for from the project itself as well.
+    """
+    path, here = Path(location), Path.cwd().parts
+    starts = [i for i in range(len(here)) if here[i : i + 3] == _EXPERIMENTS]
+    if starts and not path.is_absolute() and not path.exists():
+        return Path(*here[: starts[0]], path)
+    return path
+
+
 def raw(dataset: str) -> Path:
     """The dataset as one CSV table."""
     return Path("data/raw", f"{dataset}.csv")
@@ -54,6 +76,11 @@ def evaluation(dataset: str, model: str) -> Path:
 def model(dataset: str, name: str) -> Path:
     """A fitted model."""
     return Path("models", dataset, f"{name}.skops")
+
+
+def submission(name: str) -> Path:
+    """Digits that a model predicts for a table without labels, in Kaggle's format."""
+    return Path("data/submissions", f"{name}.csv")
 
 
 def metrics(dataset: str, model: str) -> Path:

@@ -58,11 +58,11 @@ IN_STAGES = [
     ),
     (
         set_key("datasets", "mnist", "image", "height", to=20),
-        "data/raw/mnist.csv: row 0 (the header): 784 pixel columns; must be height × width",
+        "some_mnist.csv: row 0 (the header): 784 pixel columns; must be height × width",
     ),
     (
         set_key("datasets", "mnist", "image", "pixel_max", to=100),
-        "data/raw/mnist.csv: row 1, column pixel156: '126'; must be an integer from 0",
+        "some_mnist.csv: row 1, column pixel156: '126'; must be an integer from 0 to 100 (the",
     ),
     (
         set_key("datasets", "mnist", "source", "location", to="nowhere.csv"),

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from handwriting.app.command_line import SUBCOMMANDS
 from handwriting.common.params.models import GradientFeatures
 from stages.common import read_params
 from tests.helpers import (
@@ -24,6 +25,7 @@ from tests.helpers import (
     PAIRS,
     PROJECT,
     STAGES,
+    SUBMITTED_BY,
     Repository,
     copy,
     definition,
@@ -87,9 +89,12 @@ def test_the_folder_of_stages_has_one_module_per_stage_and_nothing_else() -> Non
     assert names == {"__init__.py", "common", "templates", *(f"{stage}.py" for stage in STAGES)}
 
 
-def test_every_module_of_the_library_serves_a_stage_or_the_plots_page() -> None:
+def test_every_module_of_the_library_serves_a_stage_the_plots_page_or_the_command() -> None:
     library = {f.relative_to(PROJECT) for f in (PROJECT / "handwriting").rglob("*.py")}
     used = set().union(*(imports(stage) for stage in STAGES))
+    for module in ("command_line", *SUBCOMMANDS):
+        files = imported_files(PROJECT / "handwriting" / "app" / f"{module}.py", PROJECT)
+        used |= {Path(name) for name in files}
     assert {file for file in library if (PROJECT / file).stat().st_size} <= used
 
 
@@ -190,13 +195,14 @@ def test_params_are_exactly_the_keys_that_a_stage_reads(
     monkeypatch.chdir(small.root)
     templates = definition(stage).get("params", [])
     used: set[str] = set()
-    template = definition(stage)["cmd"].removeprefix(f"python -m stages.{stage}")
+    command = definition(stage)["cmd"]
     # A stage without a dataset or a model in its command runs once, not once per pair.
-    runs = {tuple(fill(template, *pair).split()): pair for pair in product(DATASETS, MODELS)}
+    pairs = [SUBMITTED_BY] if stage == "submit" else product(DATASETS, MODELS)
+    runs = {tuple(fill(command, *pair, stage).split()[3:]): pair for pair in pairs}
     for words, (dataset, model) in runs.items():
         with monkeypatch.context() as patch:
             keys = read_keys(import_module(f"stages.{stage}").main, words, patch)
-        declared = {template: fill(template, dataset, model) for template in templates}
+        declared = {template: fill(template, dataset, model, stage) for template in templates}
         undeclared = {k for k in keys if not any(_is_under(k, key) for key in declared.values())}
         assert not undeclared, f"{stage} reads {undeclared}"
         used |= {t for t, key in declared.items() if any(_is_under(k, key) for k in keys)}
@@ -225,7 +231,7 @@ print(json.dumps({"opened": opened, "modules": sorted(sys.modules)}))
 
 # The stages that need the libraries that are slow to import. scikit-learn imports pandas and
 # scipy.stats by itself, and skops imports all of scikit-learn.
-FITTING = {"tune", "train", "curve", "evaluate", "claims"}
+FITTING = {"tune", "train", "curve", "evaluate", "claims", "submit"}
 SLOW_LIBRARIES = {
     "jinja2": {"report"},
     "matplotlib": {"describe", "draw"},
@@ -235,7 +241,7 @@ SLOW_LIBRARIES = {
     "scipy.stats": {"fetch"} | FITTING,
     "sklearn": {"fetch"} | FITTING,
     "sklearnex": {"tune", "train", "curve"},
-    "skops": {"train", "evaluate"},
+    "skops": {"train", "evaluate", "submit"},
 }
 
 
@@ -256,7 +262,7 @@ def watched(
 
     @cache
     def run(stage: str, model: str) -> Watched:
-        command = [fill(word, "digits", model) for word in definition(stage)["cmd"].split()]
+        command = [fill(word, "digits", model, stage) for word in definition(stage)["cmd"].split()]
         printed = repository.succeed(sys.executable, "-B", "-c", WATCHED, *command[2:])
         seen = json.loads(printed.splitlines()[-1])
         files = [name for name in seen["opened"] if (repository.root / name).is_file()]
@@ -276,7 +282,7 @@ def test_a_running_stage_opens_only_its_deps(
         and name != "params.yaml"
         and not (name.endswith("__init__.py") and not (PROJECT / name).stat().st_size)
     }
-    deps = {fill(dep, "digits", "forest") for dep in definition(stage)["deps"]}
+    deps = {fill(dep, "digits", "forest", stage) for dep in definition(stage)["deps"]}
     assert f"stages/{stage}.py" in opened
     assert {name for name in opened if not any(Path(name).is_relative_to(d) for d in deps)} == set()
 

@@ -1,26 +1,14 @@
 """The plots page and the report in a real browser without a network."""
 
 import csv
-import os
-import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from tests.helpers import DATASETS, MODELS, Repository, copy, definition, fill, read_csv
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--no-first-run",
-)
 WIDTHS = (1280, 390)
 SECTIONS = (
     "The question",
@@ -49,25 +37,6 @@ PICTURES = [f"plots/{dataset}/samples.png" for dataset in DATASETS] + [
     for model in MODELS
     for picture in ("inspection", "mistakes", "predictions")
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """The system's Chromium; without it tests are skipped, but never where CI is set."""
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        message = f"no browser found: none of {', '.join(BROWSERS)}"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    with sync_playwright() as playwright:
-        browser = _launch(playwright, path)
-        yield browser
-        browser.close()
-
-
-def _launch(playwright: Playwright, path: str) -> Browser:
-    return playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
 
 
 @dataclass

@@ -13,6 +13,8 @@ from tests.helpers import (
     MODELS,
     PAIRS,
     STAGES,
+    SUBMISSION,
+    UNLABELLED,
     Repository,
     clone,
     definition,
@@ -161,7 +163,7 @@ def test_editing_a_module_makes_every_stage_that_imports_it_stale(small: Reposit
 def test_two_clones_build_the_same_bytes(small: Repository, tmp_path) -> None:
     """Everything, including models and pictures: `dvc.lock` has the hash of each output."""
     other = clone(tmp_path / "other")
-    for name in ("params.yaml", "claims.yaml", "some_mnist.csv"):
+    for name in ("params.yaml", "claims.yaml", "some_mnist.csv", UNLABELLED):
         (other.root / name).write_bytes((small.root / name).read_bytes())
     other.succeed("dvc", "repro", "--quiet")
     assert (other.root / "dvc.lock").read_bytes() == (small.root / "dvc.lock").read_bytes()
@@ -199,8 +201,8 @@ def test_metrics_and_charts_are_compared_in_a_clone_that_has_no_cache(
 
 def test_the_graph_has_a_stage_for_every_dataset_and_model(small: Repository) -> None:
     names = {line.split()[0] for line in small.succeed("dvc", "stage", "list").splitlines()}
-    expected = {"report"}
-    for stage in set(STAGES) - {"report"}:
+    expected = {"report", f"submit@{SUBMISSION}"}
+    for stage in set(STAGES) - {"report", "submit"}:
         per_model = "${item.model}" in definition(stage)["cmd"]
         for dataset in DATASETS:
             expected |= {

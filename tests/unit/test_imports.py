@@ -24,6 +24,13 @@ ALLOWED = {
         "handwriting/models/",
     ],
     "handwriting/evaluation/statistics.py": [],
+    "handwriting/pictures/": ["handwriting/common/"],
+    "handwriting/recognizer.py": [
+        "handwriting/common/",
+        "handwriting/models/",
+        "handwriting/pictures/",
+    ],
+    "handwriting/app/": ["handwriting/"],
     "handwriting/tables.py": ["handwriting/common/"],
     "handwriting/folds.py": ["handwriting/common/"],
     "handwriting/model_selection.py": [

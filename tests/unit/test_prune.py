@@ -16,6 +16,9 @@ stages:
   train:
     matrix: {dataset: "${datasets}", model: "${models}"}
     cmd: train
+  submit:
+    foreach: ${submissions}
+    do: {cmd: submit}
   report:
     cmd: report
 """
@@ -78,14 +81,14 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_nothing_is_deleted_if_all_datasets_and_models_are_current() -> None:
     before, text = files(), Path("dvc.lock").read_bytes()
-    assert prune(["digits", "letters"], ["svc", "tree"]) == []
+    assert prune(["digits", "letters"], ["svc", "tree"], []) == []
     assert files() == before
     assert Path("dvc.lock").read_bytes() == text
 
 
 def test_the_results_of_a_removed_dataset_are_deleted_and_nothing_else() -> None:
     before = files()
-    removed = prune(["digits"], ["svc", "tree"])
+    removed = prune(["digits"], ["svc", "tree"], [])
     assert removed == [
         "fetch@letters",
         "train@letters-svc",
@@ -101,7 +104,7 @@ def test_the_results_of_a_removed_dataset_are_deleted_and_nothing_else() -> None
 
 def test_the_results_of_a_removed_model_are_deleted_and_nothing_else() -> None:
     before = files()
-    removed = prune(["digits", "letters"], ["svc"])
+    removed = prune(["digits", "letters"], ["svc"], [])
     assert removed[:2] == ["train@digits-tree", "train@letters-tree"]
     assert files() == {name for name in before if "tree" not in name}
     assert locked() == [
@@ -115,9 +118,9 @@ def test_the_results_of_a_removed_model_are_deleted_and_nothing_else() -> None:
 
 
 def test_a_second_run_deletes_nothing() -> None:
-    prune(["digits"], ["svc"])
+    prune(["digits"], ["svc"], [])
     before = files()
-    assert prune(["digits"], ["svc"]) == []
+    assert prune(["digits"], ["svc"], []) == []
     assert files() == before
 
 
@@ -127,7 +130,7 @@ def test_metrics_and_plots_without_an_entry_in_the_lock_are_deleted() -> None:
     write("metrics/digits/knn.json")
     write("plots/words/accuracy.csv")
     write("plots/digits/knn/picture.png")
-    removed = prune(["digits", "letters"], ["svc", "tree"])
+    removed = prune(["digits", "letters"], ["svc", "tree"], [])
     assert removed == [
         "metrics/claims.json",
         "metrics/words",
@@ -141,7 +144,7 @@ def test_metrics_and_plots_without_an_entry_in_the_lock_are_deleted() -> None:
 def test_stages_that_the_graph_no_longer_has_are_removed() -> None:
     write("old/result.txt")
     lock({"explain@digits-svc": ["old/result.txt"], "fetch@digits": ["data/raw/digits.csv"]})
-    assert prune(["digits", "letters"], ["svc", "tree"]) == ["explain@digits-svc"]
+    assert prune(["digits", "letters"], ["svc", "tree"], []) == ["explain@digits-svc"]
     assert not Path("old/result.txt").exists()
     assert Path("data/raw/digits.csv").exists()
     assert locked() == ["fetch@digits"]
@@ -150,13 +153,13 @@ def test_stages_that_the_graph_no_longer_has_are_removed() -> None:
 @pytest.mark.parametrize("name", ["fetch", "train@digits", "report@digits", "fetch@digits-svc"])
 def test_entries_from_before_a_stage_was_repeated_are_removed(name: str) -> None:
     lock({name: []})
-    assert prune(["digits", "letters"], ["svc", "tree"]) == [name]
+    assert prune(["digits", "letters"], ["svc", "tree"], []) == [name]
     assert locked() == []
 
 
 def test_an_output_that_a_current_stage_writes_too_is_kept() -> None:
     lock({"fetch@words": ["data/raw/digits.csv"], "fetch@digits": ["data/raw/digits.csv"]})
-    assert prune(["digits", "letters"], ["svc", "tree"]) == ["fetch@words"]
+    assert prune(["digits", "letters"], ["svc", "tree"], []) == ["fetch@words"]
     assert Path("data/raw/digits.csv").exists()
 
 
@@ -168,16 +171,29 @@ def test_paths_outside_the_project_are_not_deleted(path: str, project: Path) -> 
     write("../p.txt")
     before = files()
     lock({"fetch@words": [path.format(root=project.parent)]})
-    assert prune(["digits", "letters"], ["svc", "tree"]) == ["fetch@words"]
+    assert prune(["digits", "letters"], ["svc", "tree"], []) == ["fetch@words"]
     assert Path("../precious.txt").exists()
     assert Path("../p.txt").exists()
     assert files() == before
 
 
+def test_the_results_of_a_removed_submission_are_deleted_and_nothing_else() -> None:
+    paths = {name: f"data/submissions/{name}.csv" for name in ("kaggle", "class", "digits")}
+    for path in paths.values():
+        write(path)
+    lock({f"submit@{name}": [path] for name, path in paths.items()})
+    assert prune(["digits", "letters"], ["svc", "tree"], ["class"]) == [
+        "submit@kaggle",
+        "submit@digits",
+    ]
+    assert locked() == ["submit@class"]
+    assert [name for name, path in paths.items() if Path(path).exists()] == ["class"]
+
+
 def test_outputs_that_are_missing_are_no_error() -> None:
     Path("data/raw/letters.csv").unlink()
     Path("models/letters/svc.skops").unlink()
-    assert "fetch@letters" in prune(["digits"], ["svc", "tree"])
+    assert "fetch@letters" in prune(["digits"], ["svc", "tree"], [])
 
 
 @pytest.mark.parametrize("content", [None, "", "schema: '2.0'\n", "schema: '2.0'\nstages: {}\n"])
@@ -185,13 +201,13 @@ def test_without_entries_only_metrics_and_plots_are_deleted(content: str | None)
     Path("dvc.lock").unlink()
     if content is not None:
         Path("dvc.lock").write_text(content)
-    assert prune(["digits"], ["svc", "tree"]) == ["metrics/letters", "plots/letters"]
+    assert prune(["digits"], ["svc", "tree"], []) == ["metrics/letters", "plots/letters"]
     assert Path("data/raw/letters.csv").exists()
 
 
 def test_other_entries_of_the_lock_stay_as_dvc_wrote_them() -> None:
     entry: dict[str, Any] = YAML(typ="safe").load(Path("dvc.lock"))["stages"]["fetch@digits"]
-    prune(["digits"], ["svc"])
+    prune(["digits"], ["svc"], [])
     content = YAML(typ="safe").load(Path("dvc.lock"))
     assert content["schema"] == "2.0"
     assert content["stages"]["fetch@digits"] == entry

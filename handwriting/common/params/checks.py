@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from handwriting.common.params import messages
-from handwriting.common.params.datasets import Dataset
+from handwriting.common.params.datasets import Dataset, ImageFolder, Submission, Table
 from handwriting.common.params.models import HYPERPARAMETERS_BY_KIND, NOT_FOR_ESTIMATOR, Model
 
 
@@ -37,6 +37,53 @@ def mismatches(models: Mapping[str, Model], datasets: Mapping[str, Dataset]) -> 
         sizes = dataset.curve.sizes
         if sizes != sorted(set(sizes)):
             yield f"{path}.curve.sizes: {sizes}; must be strictly increasing"
+        yield from _check_source(f"{path}.source", dataset.source)
+
+
+def faulty_submissions(
+    submissions: Mapping[str, Submission],
+    models: Mapping[str, Model],
+    datasets: Mapping[str, Dataset],
+) -> Iterator[str]:
+    """Describe submissions that name no dataset or model, or whose table cannot be used."""
+    for name, submission in submissions.items():
+        path = f"submissions.{name}"
+        if name in datasets:
+            yield f"{path}: {name!r} is also the name of a dataset; must be another name"
+        for key, value, allowed in (
+            ("dataset", submission.dataset, datasets),
+            ("model", submission.model, models),
+        ):
+            if value not in allowed:
+                yield f"{path}.{key}: {value!r}; allowed: {', '.join(allowed)}"
+        yield from _check_range(f"{path}.source", submission.source)
+        columns = submission.source.columns
+        if sorted(set(columns) - {"ignored"}) != ["pixels"] or columns.count("pixels") > 1:
+            yield f"{path}.source.columns: {columns}; must be pixels, once, and ignored"
+        if submission.source.order != "table":
+            yield (
+                f"{path}.source.order: {submission.source.order!r}; must be 'table', because the "
+                "number of a row is its ImageId"
+            )
+
+
+def _check_source(path: str, source: BaseModel) -> Iterator[str]:
+    """Describe what contradicts itself in the source of a dataset."""
+    if isinstance(source, Table | ImageFolder):
+        yield from _check_range(path, source)
+    if isinstance(source, Table):
+        columns = source.columns
+        n_labels = columns.count("label") + columns.count("one_hot")
+        if n_labels != 1 or columns.count("pixels") != 1 or columns.count("writer") > 1:
+            yield (
+                f"{path}.columns: {columns}; must be pixels, once, label or one_hot, once, writer "
+                "at most once, and ignored"
+            )
+
+
+def _check_range(path: str, source: Table | ImageFolder) -> Iterator[str]:
+    if source.paper == source.ink:
+        yield f"{path}.ink: {source.ink:g}; must not be the same as paper"
 
 
 def _check_names(path: str, found: Iterable[str], models: Iterable[str]) -> Iterator[str]:

@@ -60,7 +60,63 @@ class CsvFile(StrictModel):
     timeout: Annotated[float, Field(gt=0)] = 30.0
 
 
-Source = Annotated[BundledDigits | Mnist | CsvFile, Field(discriminator="kind")]
+# What a column of a table contains. `one_hot` is ten columns with a single 1, at the digit.
+Role = Literal["label", "one_hot", "writer", "pixels", "ignored"]
+
+
+class Table(StrictModel):
+    """A table in another form: what `handwriting add` found out about it.
+
+    Attributes
+    ----------
+    location : str
+        Path of a text file, as it is, compressed by gzip, or alone in a ZIP archive.
+    separator : str
+        What is between two values; `space` is one or more spaces or tabs.
+    header : bool
+        Whether the first line has names.
+    paper, ink : float
+        The pixel values of paper and of ink, which become 0 and `pixel_max`. Values between them
+        are scaled and rounded. `ink` may be the smaller one.
+    order : str
+        `table` keeps the order of the rows. `interleaved` spreads the images of each digit evenly,
+        because folds are consecutive rows; for tables that are sorted by digit.
+    columns : list of str
+        The role of each column from left to right; `pixels` stands for all pixels, `one_hot` for
+        ten columns.
+    """
+
+    kind: Literal["table"]
+    location: Location
+    separator: Literal["comma", "semicolon", "tab", "space"]
+    header: bool
+    paper: float
+    ink: float
+    order: Literal["table", "interleaved"] = "table"
+    columns: Annotated[list[Role], Field(min_length=1)]
+
+
+class ImageFolder(StrictModel):
+    """A folder with one subfolder of image files for each digit, named 0 to 9.
+
+    Attributes
+    ----------
+    location : str
+        Path of the folder.
+    paper, ink : float
+        The grey values (0 is black, 255 is white) of paper and of ink, which become 0 and
+        `pixel_max`.
+    """
+
+    kind: Literal["images"]
+    location: Location
+    paper: Annotated[float, Field(ge=0, le=255)]
+    ink: Annotated[float, Field(ge=0, le=255)]
+
+
+Source = Annotated[
+    BundledDigits | Mnist | CsvFile | Table | ImageFolder, Field(discriminator="kind")
+]
 
 
 class ImageFormat(StrictModel):
@@ -183,3 +239,19 @@ class Dataset(StrictModel):
     calibrate: Calibration
     models: dict[Name, Hyperparameters]
     grids: dict[Name, Grid]
+
+
+class Submission(StrictModel):
+    """A table without labels whose digits a model predicts, in the format of Kaggle.
+
+    Attributes
+    ----------
+    source : Table
+        The table; it has no column with labels.
+    dataset, model : str
+        Names the model that predicts, and by the dataset the image format.
+    """
+
+    source: Table
+    dataset: Name
+    model: Name

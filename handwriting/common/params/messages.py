@@ -42,7 +42,7 @@ def describe_all(details: Sequence[ErrorDetails]) -> str:
     allowed = list(dict.fromkeys(wanted for _, wanted in map(_describe, details)))
     if "must be a number" in allowed:
         allowed = [wanted for wanted in allowed if wanted != "must be an integer"]
-    return value + ", or ".join(allowed) + _decimal_hint(details[0]["input"])
+    return value + ", or ".join(allowed) + decimal_hint(details[0]["input"])
 
 
 def shorten(value: object) -> str:
@@ -51,8 +51,9 @@ def shorten(value: object) -> str:
     return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 3]}..."
 
 
-def _decimal_hint(value: object) -> str:
-    if isinstance(value, str) and re.fullmatch(r"\d+,\d+", value):
+def decimal_hint(value: object) -> str:
+    """Return how to write a text that is a number with a decimal comma; '' for other values."""
+    if isinstance(value, str) and re.fullmatch(r"-?\d+,\d+", value):
         return f" (write a decimal point: {value.replace(',', '.')})"
     return ""
 

@@ -8,7 +8,7 @@ from pydantic import Field
 from handwriting.common.errors import InputError
 from handwriting.common.params import checks, messages
 from handwriting.common.params.base import Fraction, Name, Seed, StrictModel
-from handwriting.common.params.datasets import Dataset
+from handwriting.common.params.datasets import Dataset, Submission
 from handwriting.common.params.models import HYPERPARAMETERS_BY_KIND, Hyperparameters, Model
 
 Confidence = Annotated[float, Field(ge=0.5, lt=1)]
@@ -96,6 +96,7 @@ class Params(Models):
 
     seed: Seed
     datasets: Annotated[dict[Name, Dataset], Field(min_length=1)]
+    submissions: dict[Name, Submission]
     describe: Describe
     evaluate: Evaluate
     suspects: Suspects
@@ -107,6 +108,13 @@ class Params(Models):
         if name not in self.datasets:
             raise InputError(f"dataset {name!r} is unknown; allowed: {', '.join(self.datasets)}")
         return self.datasets[name]
+
+    def submission(self, name: str) -> Submission:
+        """Return the section of a submission; `InputError` if there is none of that name."""
+        if name not in self.submissions:
+            allowed = ", ".join(self.submissions) or "none, because params.yaml has none"
+            raise InputError(f"submission {name!r} is unknown; allowed: {allowed}")
+        return self.submissions[name]
 
     def hyperparameters(self, model: str, dataset: str) -> Hyperparameters:
         """Return what a model uses on a dataset; `InputError` if there is none of that name."""
@@ -154,6 +162,7 @@ def parse(content: Any, file: str) -> Params:
         content = _with_kinds(content, models)
     params = messages.validate(Params, content, file)
     _raise(file, checks.mismatches(params.models, params.datasets))
+    _raise(file, checks.faulty_submissions(params.submissions, params.models, params.datasets))
     return params
 
 

@@ -3,13 +3,14 @@
 import copy
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from dvc.utils.hydra import apply_overrides
 
 from handwriting.common.errors import InputError
 from handwriting.common.params import schema
+from handwriting.common.params.datasets import Source
 from handwriting.common.params.messages import shorten
 from handwriting.common.params.models import (
     DeskewParams,
@@ -18,7 +19,7 @@ from handwriting.common.params.models import (
     RandomForest,
     SupportVectorClassifier,
 )
-from tests.helpers import PARAMS, PROJECT
+from tests.helpers import PARAMS, PROJECT, unlabelled_digits
 
 GONE = object()
 GRIDS = "datasets.digits.grids"
@@ -217,6 +218,95 @@ def test_a_model_that_no_dataset_has_is_one_line_per_missing_entry() -> None:
         for dataset in ("digits", "mnist")
         for section in ("models", "grids")
     ]
+
+
+def test_the_report_has_words_for_every_kind_of_source() -> None:
+    template = (PROJECT / "stages/templates/report.html.jinja").read_text(encoding="utf-8")
+    block = template.partition("{% set sources = {")[2].partition("} %}")[0]
+    described = {line.split('"')[1] for line in block.strip().splitlines()}
+    union, _ = get_args(Source)
+    kinds = [get_args(kind.model_fields["kind"].annotation) for kind in get_args(union)]
+    assert described == {name for (name,) in kinds}
+
+
+TABLE = {**unlabelled_digits()["source"], "columns": ["label", "pixels"]}
+DIGITS_SOURCE = "datasets.digits.source"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (
+            DIGITS_SOURCE,
+            {**TABLE, "columns": ["pixels"]},
+            "columns: ['pixels']; must be pixels, once,",
+        ),
+        (
+            DIGITS_SOURCE,
+            {**TABLE, "columns": ["label", "one_hot", "pixels"]},
+            "label or one_hot, once",
+        ),
+        (
+            DIGITS_SOURCE,
+            {**TABLE, "columns": ["digit", "pixels"]},
+            "columns[0]: 'digit'; must be 'la",
+        ),
+        (DIGITS_SOURCE, {**TABLE, "columns": []}, "columns: []; must not be empty"),
+        (DIGITS_SOURCE, {**TABLE, "ink": 0}, "source.ink: 0; must not be the same as paper"),
+        (
+            DIGITS_SOURCE,
+            {**TABLE, "separator": ","},
+            "separator: ','; must be 'comma', 'semicolon'",
+        ),
+        (DIGITS_SOURCE, {**TABLE, "order": "random"}, "order: 'random'; must be 'table' or 'inter"),
+        (
+            DIGITS_SOURCE,
+            {"kind": "images", "location": "x", "paper": 256, "ink": 0},
+            "source.paper: 256; must be less than or equal to 255",
+        ),
+        ("submissions", GONE, "submissions: missing"),
+        ("submissions", {"digits": unlabelled_digits()}, "'digits' is also the name of a dataset"),
+        (
+            "submissions",
+            {"kaggle": {**unlabelled_digits(), "dataset": "letters"}},
+            "submissions.kaggle.dataset: 'letters'; allowed: digits, mnist",
+        ),
+        (
+            "submissions",
+            {"kaggle": {**unlabelled_digits(), "model": "knn"}},
+            "submissions.kaggle.model: 'knn'; allowed: svc, svc_raw, tree, forest",
+        ),
+        (
+            "submissions",
+            {"kaggle": {**unlabelled_digits(), "source": TABLE}},
+            "submissions.kaggle.source.columns: ['label', 'pixels']; must be pixels, once, and ign",
+        ),
+        (
+            "submissions",
+            {
+                "kaggle": {
+                    **unlabelled_digits(),
+                    "source": {**unlabelled_digits()["source"], "order": "interleaved"},
+                }
+            },
+            "submissions.kaggle.source.order: 'interleaved'; must be 'table', because the number",
+        ),
+    ],
+)
+def test_a_fault_in_a_table_or_a_submission_is_one_line(
+    path: str, value: Any, message: str
+) -> None:
+    line = fault(changed(path, value))
+    assert line.startswith("params.yaml: ")
+    assert message in line
+    assert "\n" not in line
+
+
+def test_a_submission_is_found_by_its_name() -> None:
+    params = schema.parse(changed("submissions", {"kaggle": unlabelled_digits()}), "params.yaml")
+    assert params.submission("kaggle").model == "forest"
+    with pytest.raises(InputError, match="submission 'x' is unknown; allowed: kaggle"):
+        params.submission("x")
 
 
 def test_long_values_are_shortened() -> None:

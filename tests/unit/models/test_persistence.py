@@ -163,3 +163,21 @@ def forge_root(path: Path, field: str, value: int) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in contents.items():
             archive.writestr(name, content)
+
+
+def test_no_damage_causes_another_exception(digits: LabelledImages, path: Path) -> None:
+    """One to three bytes of a small file are changed; most changes damage compressed data."""
+    persistence.save(fit_digits("tree", digits), path)
+    content = path.read_bytes()
+    random = np.random.default_rng(0)
+    n_refused = 0
+    for trial in range(150):
+        damaged = np.frombuffer(content, dtype=np.uint8).copy()
+        changed = random.integers(0, len(damaged), 1 + trial % 3)
+        damaged[changed] ^= random.integers(1, 256, len(changed), dtype=np.uint8)
+        path.write_bytes(damaged.tobytes())
+        try:
+            persistence.load(path)
+        except InputError as error:
+            n_refused += "\n" not in str(error)
+    assert n_refused > 130

@@ -1,0 +1,131 @@
+"""Draws what a model saw beside the original pictures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+from handwriting.common.errors import InputError
+from handwriting.recognizer import Reading
+
+N_PICTURES = 50
+
+# In pixels.
+_ROW, _ORIGINAL, _TILE, _CAPTION, _GAP = 160, 320, 84, 34, 10
+_PER_ROW = 8
+_INK, _DOUBT = (0, 0, 0), (190, 60, 0)
+
+
+def check_target(path: Path, inputs: Sequence[str]) -> None:
+    """Check before anything is computed that a picture can be written.
+
+    Raises
+    ------
+    InputError
+        If the name is not that of a PNG file, its folder is missing, or it is one of the inputs.
+    """
+    if path.suffix.lower() != ".png":
+        raise InputError(f"--show {path}: must be the name of a .png file")
+    if not path.parent.is_dir():
+        raise InputError(f"--show {path}: the folder {path.parent} does not exist")
+    if path.is_dir():
+        raise InputError(f"--show {path}: is a folder")
+    if path.exists() and any(path.samefile(name) for name in inputs if Path(name).exists()):
+        raise InputError(f"--show {path}: is one of the inputs and would be overwritten")
+
+
+@dataclass(frozen=True)
+class Original:
+    """A picture as it is drawn on the sheet.
+
+    Attributes
+    ----------
+    grey : ndarray of shape (any, any), uint8
+        The picture, reduced to fit its place.
+    scale : float
+        Pixels of `grey` per pixel of the picture.
+    """
+
+    grey: npt.NDArray[np.uint8]
+    scale: float
+
+    @classmethod
+    def reduce(cls, grey: npt.NDArray[np.uint8]) -> Self:
+        """Scale a picture to its place, so that many photos need little memory."""
+        scale = min(_ORIGINAL / grey.shape[1], (_ROW - _GAP) / grey.shape[0])
+        size = (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale)))
+        return cls(np.asarray(Image.fromarray(grey).resize(size)), scale)
+
+
+class ContactSheet:
+    """Collects the first 50 pictures and draws each as one row of the sheet."""
+
+    def __init__(self) -> None:
+        self._rows: list[Image.Image] = []
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more pictures are drawn."""
+        return len(self._rows) >= N_PICTURES
+
+    def add(self, original: Original, readings: Sequence[Reading]) -> None:
+        """Draw the picture with the boxes of its digits, and beside it each digit as prepared."""
+        n_lines = -(-len(readings) // _PER_ROW)
+        height = max(_ROW, n_lines * (_TILE + _CAPTION) + _GAP)
+        row = Image.new("RGB", (_ORIGINAL + _PER_ROW * (_TILE + _GAP) + 2 * _GAP, height), "white")
+        draw = ImageDraw.Draw(row)
+        _draw_original(row, draw, original, readings)
+        font = ImageFont.load_default(13)
+        for number, reading in enumerate(readings):
+            line, column = divmod(number, _PER_ROW)
+            left = _ORIGINAL + 2 * _GAP + column * (_TILE + _GAP)
+            top = _GAP // 2 + line * (_TILE + _CAPTION)
+            row.paste(_tile(reading.pixels), (left, top))
+            draw.rectangle((left - 1, top - 1, left + _TILE, top + _TILE), outline=(170, 170, 170))
+            text = f"{reading.digit}  {reading.probability:.0%}"
+            colour = _INK
+            if not reading.is_digit:
+                text, colour = f"{text}\nno digit?", _DOUBT
+            draw.multiline_text((left, top + _TILE + 2), text, colour, font, spacing=0)
+        self._rows.append(row)
+
+    def save(self, path: Path) -> None:
+        """Write the sheet.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be written.
+        """
+        width = _ORIGINAL + _PER_ROW * (_TILE + _GAP) + 2 * _GAP
+        sheet = Image.new("RGB", (width, max(1, sum(row.height for row in self._rows))), "white")
+        top = 0
+        for row in self._rows:
+            sheet.paste(row, (0, top))
+            top += row.height
+        try:
+            sheet.save(path, "PNG")
+        except OSError as error:
+            raise InputError(f"--show {path}: cannot be written ({error.strerror})") from None
+
+
+def _draw_original(
+    row: Image.Image, draw: ImageDraw.ImageDraw, original: Original, readings: Sequence[Reading]
+) -> None:
+    row.paste(Image.fromarray(original.grey), (_GAP, _GAP // 2))
+    for reading in readings:
+        left, top, right, bottom = (round(edge * original.scale) for edge in reading.box)
+        draw.rectangle(
+            (_GAP + left, _GAP // 2 + top, _GAP + right, _GAP // 2 + bottom), outline=(0, 110, 200)
+        )
+
+
+def _tile(pixels: npt.NDArray[np.uint8]) -> Image.Image:
+    """Return a prepared image, dark on white, with the pixels visible."""
+    largest = max(1, int(pixels.max()))
+    grey = 255 - np.asarray(np.rint(pixels * (255 / largest)), dtype=np.uint8)
+    return Image.fromarray(grey).resize((_TILE, _TILE), Image.Resampling.NEAREST)

@@ -1,0 +1,306 @@
+"""Turns pictures of digits into what a model was trained on, in the way MNIST was made.
+
+`find_ink` separates the ink from its paper, `frame` scales and centres the ink of one digit, and
+`prepare` does both for a picture of one digit.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from scipy import ndimage
+
+from handwriting.common.params.datasets import ImageFormat
+
+UInt8Array = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+
+# Larger pictures are reduced; a page of 40 lines then still has 25 pixels per digit.
+_LONGEST_SIDE = 2000
+# The surface of the paper is estimated on a picture that is reduced to this many pixels per side.
+_BACKGROUND_SIDE = 128
+_SURFACE_SIDE = 32
+_N_REWEIGHTINGS = 8
+# What is darker than the paper over a larger part of the shorter side is a shadow, not ink.
+_LARGEST_STROKE = 0.4
+# Ink absorbs at least this share of the light and is this many standard deviations above the noise.
+_LEAST_CONTRAST = 0.1
+_LEAST_SIGMAS = 6.0
+# Ink between these shares of the darkest ink is grey; less is paper, more is black.
+_PAPER, _BLACK = 0.08, 0.9
+# A digit reaches as far as ink of this value.
+_EDGE = 0.2
+
+
+@dataclass(frozen=True)
+class Framing:
+    """How the digits of a dataset lie in their images.
+
+    Attributes
+    ----------
+    box_height, box_width : int
+        Size of the box that a digit is scaled to fit, in pixels.
+    by_mass : bool
+        Whether the centre of mass of the ink is in the middle, or the middle of its box.
+    blocks : int
+        If not 0, each pixel counts the dark dots of a block of `blocks` × `blocks` dots.
+    """
+
+    box_height: int
+    box_width: int
+    by_mass: bool
+    blocks: int = 0
+
+
+def framing(image: ImageFormat) -> Framing:
+    """Return the framing of a format: that of scikit-learn's digits, or that of MNIST, scaled."""
+    if (image.height, image.width, image.pixel_max) == (8, 8, 16):
+        return Framing(box_height=8, box_width=8, by_mass=False, blocks=4)
+    box_height, box_width = round(image.height * 20 / 28), round(image.width * 20 / 28)
+    return Framing(max(1, box_height), max(1, box_width), by_mass=True)
+
+
+def prepare(grey: UInt8Array, image: ImageFormat) -> UInt8Array:
+    """Turn a picture of one digit into an image in a model's format.
+
+    Parameters
+    ----------
+    grey : ndarray of shape (any, any), uint8
+        0 is black, 255 is white. All ink belongs to the digit.
+    image : ImageFormat
+        Format of the images that the model was trained on.
+
+    Returns
+    -------
+    ndarray of shape (height, width), uint8
+        0 is paper, `pixel_max` is ink. Only paper if the picture has no ink.
+    """
+    unchanged = already_framed(grey, image)
+    return frame(find_ink(grey), image) if unchanged is None else unchanged
+
+
+def already_framed(grey: UInt8Array, image: ImageFormat) -> UInt8Array | None:
+    """Return a picture that already is in a model's format, light or dark ink, else None.
+
+    The picture has the size of the format, its paper is of one colour, and the digit fills and is
+    centred in its box as the images of the dataset are. Its values are not changed, except that
+    dark ink is inverted and the range 0–255 becomes 0–`pixel_max`.
+    """
+    if grey.shape != (image.height, image.width):
+        return None
+    corner = grey[0, 0]
+    if corner not in (0, 255):
+        return None
+    ink = grey if corner == 0 else 255 - grey
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    if len(rows) == 0:
+        return None
+    lay = framing(image)
+    height, width = rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1
+    # In MNIST the longer side has 20 pixels, or 19 where the last one is too faint.
+    slack = 1 if lay.by_mass else 0
+    if not (
+        height <= lay.box_height
+        and width <= lay.box_width
+        and (height >= lay.box_height - slack or width >= lay.box_width - slack)
+    ):
+        return None
+    if lay.by_mass:
+        # Centres of mass are in the pixel after the middle.
+        down, right = _centre_of_mass(ink.astype(np.float32))
+        if abs(down - image.height // 2) > 0.55 or abs(right - image.width // 2) > 0.55:
+            return None
+    return _to_range(np.asarray(ink / np.float32(255)), image.pixel_max)
+
+
+def reduce(grey: UInt8Array) -> tuple[UInt8Array, float]:
+    """Reduce a picture so that no side is longer than 2,000 pixels.
+
+    Returns
+    -------
+    grey : ndarray of shape (height, width), uint8
+        The picture itself if it is small enough.
+    factor : float
+        Pixels of the picture per pixel of the result, ≥ 1.
+    """
+    factor = max(grey.shape) / _LONGEST_SIDE
+    if factor <= 1:
+        return grey, 1.0
+    height, width = (max(1, round(length / factor)) for length in grey.shape)
+    return np.asarray(Image.fromarray(grey).resize((width, height), Image.Resampling.BOX)), factor
+
+
+def find_ink(grey: UInt8Array) -> Floats:
+    """Separate the ink of a picture from its paper.
+
+    Whether the ink is dark or light is detected. Shadows and uneven light are removed, noise of the
+    paper becomes 0, and the grey edges of strokes are kept.
+
+    Parameters
+    ----------
+    grey : ndarray of shape (height, width), uint8
+        0 is black, 255 is white.
+
+    Returns
+    -------
+    ndarray of shape (height, width), float32
+        0 is paper, 1 is ink; 0 everywhere if nothing stands out from the paper. A picture and its
+        negative give the same result.
+    """
+    surface, ink_is_dark = _smooth_surface(grey)
+    light = grey.astype(np.float32)
+    if not ink_is_dark:
+        light, surface = 255 - light, 255 - surface
+    paper = np.maximum(_paper(light, surface), 1)
+    # The share of the light that is absorbed does not depend on the light.
+    absorbed = np.clip(1 - light / paper, 0, 1)
+    level = float(np.median(absorbed))
+    noise = 1.4826 * float(np.median(np.abs(absorbed - level)))
+    least = level + max(_LEAST_CONTRAST, _LEAST_SIGMAS * noise)
+    inked = absorbed[absorbed > least]
+    if inked.size == 0:
+        return np.zeros_like(absorbed)
+    darkest = float(np.percentile(inked, 90))
+    low = level + max(3 * noise, _PAPER * (darkest - level))
+    high = level + _BLACK * (darkest - level)
+    if low >= high:
+        return np.zeros_like(absorbed)
+    return np.asarray(np.clip((absorbed - low) / (high - low), 0, 1), dtype=np.float32)
+
+
+def frame(ink: Floats, image: ImageFormat) -> UInt8Array:
+    """Scale the ink of one digit into its box and centre the box in an image.
+
+    Parameters
+    ----------
+    ink : ndarray of shape (any, any), float32
+        Between 0 and 1.
+    image : ImageFormat
+
+    Returns
+    -------
+    ndarray of shape (height, width), uint8
+        0 is paper, `pixel_max` is ink.
+    """
+    result = np.zeros((image.height, image.width), dtype=np.float32)
+    rows = np.flatnonzero((ink > _EDGE).any(axis=1))
+    columns = np.flatnonzero((ink > _EDGE).any(axis=0))
+    if len(rows) == 0:
+        return _to_range(result, image.pixel_max)
+    lay = framing(image)
+    digit = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    scale = min(lay.box_height / digit.shape[0], lay.box_width / digit.shape[1])
+    height = min(lay.box_height, max(1, round(digit.shape[0] * scale)))
+    width = min(lay.box_width, max(1, round(digit.shape[1] * scale)))
+    digit = (
+        _count_dots(digit, height, width, lay.blocks)
+        if lay.blocks
+        else _resize(digit, height, width)
+    )
+    if lay.by_mass:
+        down, right = _centre_of_mass(digit)
+        top, left = round(image.height // 2 - down), round(image.width // 2 - right)
+    else:
+        top, left = (image.height - height) // 2, (image.width - width) // 2
+    top = min(max(top, 0), image.height - height)
+    left = min(max(left, 0), image.width - width)
+    result[top : top + height, left : left + width] = digit
+    return _to_range(result, image.pixel_max)
+
+
+def _smooth_surface(grey: UInt8Array) -> tuple[Floats, bool]:
+    """Return the brightness of smoothly lit paper, and whether the ink is darker than it.
+
+    Paper is what a smooth surface fits best; the border counts as much as all the rest, because a
+    thick digit may fill most of the picture. Ink is on one side of that surface.
+
+    Returns
+    -------
+    surface : ndarray of the shape of `grey`, float32
+    ink_is_dark : bool
+    """
+    small = _reduced(grey.astype(np.float32), _SURFACE_SIDE)
+    border = np.ones(small.shape, dtype=bool)
+    border[1:-1, 1:-1] = False
+    share = np.where(border, 1 / border.sum(), 1 / max(1, (~border).sum())).ravel()
+    terms, values = _terms(small.shape), small.ravel().astype(np.float64)
+    residual = values - np.median(values[border.ravel()])
+    for _ in range(_N_REWEIGHTINGS):
+        # Iteratively reweighted least squares: a surface through the majority of the pixels.
+        weighted = terms * (share / (np.abs(residual) + 2))[:, None]
+        solution = np.linalg.lstsq(weighted.T @ terms, weighted.T @ values, rcond=None)[0]
+        residual = values - terms @ solution
+    return _polynomial(solution.astype(np.float32), grey.shape), bool((residual**3).sum() <= 0)
+
+
+def _polynomial(factors: Floats, shape: tuple[int, ...]) -> Floats:
+    """Evaluate a polynomial of degree 2 in both axes, which run from -1 to 1, at each pixel."""
+    down, right = (_positions(length) for length in shape)
+    constant, by_down, by_right, by_both, by_down2, by_right2 = factors
+    rows = constant + by_down * down + by_down2 * down**2
+    columns = by_right * right + by_right2 * right**2
+    return np.asarray(rows[:, None] + columns + np.outer(by_both * down, right), dtype=np.float32)
+
+
+def _terms(shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
+    """Return the terms of the same polynomial at each pixel, shape (height * width, 6)."""
+    down, right = np.meshgrid(*map(_positions, shape), indexing="ij")
+    terms = [np.ones_like(down), down, right, down * right, down**2, right**2]
+    return np.stack(terms, axis=-1).reshape(-1, len(terms)).astype(np.float64)
+
+
+def _positions(length: int) -> Floats:
+    """Return the middles of `length` pixels that together reach from -1 to 1."""
+    return ((np.arange(length) + 0.5) * (2 / length) - 1).astype(np.float32)
+
+
+def _paper(light: Floats, surface: Floats) -> Floats:
+    """Estimate how bright the paper is at each pixel, also under the ink.
+
+    The smooth surface takes the slope out of the light; without that, a closing would take the dark
+    side of a picture for ink.
+    """
+    surface = np.clip(surface, 16, 255)
+    small = _reduced(light / surface, _BACKGROUND_SIDE)
+    if small.shape == light.shape:
+        small = ndimage.gaussian_filter(small, 0.7)  # noise must not count as bright paper
+    size = max(3, round(_LARGEST_STROKE * min(small.shape)))
+    paper = ndimage.gaussian_filter(ndimage.grey_closing(small, size=(size, size)), size / 6)
+    if paper.shape != light.shape:
+        paper = _resize(paper, *light.shape)
+    return np.asarray(paper * surface, dtype=np.float32)
+
+
+def _reduced(values: Floats, side: int) -> Floats:
+    """Average blocks of pixels so that no side is longer than `side`."""
+    factor = side / max(values.shape)
+    if factor >= 1:
+        return values
+    height, width = (max(1, round(length * factor)) for length in values.shape)
+    return _resize(values, height, width)
+
+
+def _resize(values: Floats, height: int, width: int) -> Floats:
+    """Scale an array; each new pixel is the weighted mean of the old ones that it covers."""
+    image = Image.fromarray(np.ascontiguousarray(values, dtype=np.float32))
+    return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
+
+
+def _count_dots(ink: Floats, height: int, width: int, blocks: int) -> Floats:
+    """Scale to dots, each black or white, and return the share of black ones in each block."""
+    dots = _resize(ink, height * blocks, width * blocks) > 0.5
+    counts = dots.reshape(height, blocks, width, blocks).mean(axis=(1, 3))
+    return np.asarray(counts, dtype=np.float32)
+
+
+def _centre_of_mass(ink: Floats) -> tuple[float, float]:
+    """Return row and column of the centre of mass of ink that is not 0 everywhere."""
+    total = float(ink.sum())
+    down = float(ink.sum(axis=1) @ np.arange(ink.shape[0])) / total
+    right = float(ink.sum(axis=0) @ np.arange(ink.shape[1])) / total
+    return down, right
+
+
+def _to_range(ink: Floats, pixel_max: int) -> UInt8Array:
+    return np.asarray(np.rint(ink * pixel_max), dtype=np.uint8)

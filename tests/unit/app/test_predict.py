@@ -1,0 +1,252 @@
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks import disturbances
+from handwriting.app import command_line
+from handwriting.common.images import LabelledImages
+from handwriting.recognizer import Recognizer
+from tests.helpers import PROJECT
+
+N = 6
+
+
+@pytest.fixture
+def folder(mnist: LabelledImages, tmp_path: Path) -> Path:
+    """A folder with six clean images in four formats, two of them deeper, and another file."""
+    folder = tmp_path / "scans"
+    (folder / "more").mkdir(parents=True)
+    names = ["a.png", "b.tiff", "c.bmp", "d.PNG", "more/a.png", "more/b.jpg"]
+    for name, image in zip(names, mnist.pixels[60_000 : 60_000 + N], strict=True):
+        Image.fromarray(image.reshape(28, 28)).save(folder / name, quality=95)
+    (folder / "notes.txt").write_text("no image")
+    return folder
+
+
+@pytest.fixture
+def digits_in_folder(mnist: LabelledImages, recognizer: Recognizer) -> list[int]:
+    return recognizer.model.predict(mnist.pixels[60_000 : 60_000 + N]).tolist()
+
+
+@pytest.fixture
+def predict(
+    model_file: Path, capfd: pytest.CaptureFixture[str]
+) -> "callable[..., tuple[int, str, str]]":
+    """Run the command in this process; return exit code, standard output and standard error."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        capfd.readouterr()
+        code: object = 0
+        try:
+            command_line.main(["predict", "--model", str(model_file), *map(str, arguments)])
+        except SystemExit as exit:
+            code = exit.code
+        out, err = capfd.readouterr()
+        if isinstance(code, str):  # Python prints it and exits with 1
+            return 1, out, f"{err}{code}\n"
+        return int(code or 0), out, err
+
+    return run
+
+
+def test_a_folder_is_one_line_per_image(predict, folder, digits_in_folder) -> None:
+    code, out, err = predict(folder)
+    rows = [line.split("\t") for line in out.splitlines()]
+    assert (code, err) == (0, "")
+    assert [Path(row[0]).relative_to(folder).as_posix() for row in rows] == [
+        "a.png",
+        "b.tiff",
+        "c.bmp",
+        "d.PNG",
+        "more/a.png",
+        "more/b.jpg",
+    ]
+    assert [int(row[1]) for row in rows] == digits_in_folder
+    assert all(0.1 < float(row[2]) <= 1 for row in rows)
+    assert all(row[3][0] != row[1] for row in rows)
+
+
+def test_json_and_csv_say_the_same(predict, folder, digits_in_folder) -> None:
+    _, as_json, _ = predict("--json", folder)
+    _, as_csv, _ = predict("--csv", folder)
+    objects, rows = json.loads(as_json), list(csv.DictReader(io.StringIO(as_csv)))
+    assert [item["text"] for item in objects] == [[str(digit)] for digit in digits_in_folder]
+    assert [int(row["digit"]) for row in rows] == digits_in_folder
+    for item, row in zip(objects, rows, strict=True):
+        (digit,) = item["digits"]
+        assert item["file"] == row["file"]
+        assert digit["probability"] == pytest.approx(float(row["probability"]), abs=1e-5)
+        assert digit["box"] == [int(row[edge]) for edge in ("left", "top", "right", "bottom")]
+        assert digit["is_digit"] is bool(int(row["is_digit"]))
+
+
+def test_a_picture_with_several_digits_is_one_line_per_digit(
+    predict, mnist: LabelledImages, tmp_path: Path
+) -> None:
+    images = mnist.pixels[60_000:60_005].reshape(-1, 28, 28)
+    strip = disturbances.strip(images, np.random.default_rng(0), gap=10)
+    Image.fromarray(strip).save(tmp_path / "zip.png")
+    code, out, _ = predict(tmp_path / "zip.png")
+    places, digits = zip(*(line.split("\t")[:2] for line in out.splitlines()), strict=True)
+    assert code == 0
+    assert list(places) == [f"{tmp_path / 'zip.png'}:1:{position}" for position in range(1, 6)]
+    assert list(map(int, digits)) == mnist.labels[60_000:60_005].tolist()
+    text = json.loads(predict("--json", tmp_path / "zip.png")[1])[0]["text"]
+    assert text == ["".join(map(str, mnist.labels[60_000:60_005]))]
+
+
+@pytest.mark.parametrize("header", [None, "pixels", "label", "label and writer"])
+def test_a_table_is_one_line_per_row(
+    header: str | None, predict, mnist: LabelledImages, digits_in_folder, tmp_path: Path
+) -> None:
+    names = [f"pixel{i}" for i in range(784)]
+    before = {None: [], "pixels": [], "label": ["label"], "label and writer": ["label", "writer"]}
+    lines = [] if header is None else [",".join(before[header] + names)]
+    for image in mnist.pixels[60_000 : 60_000 + N]:
+        lines.append(",".join([*("7" for _ in before[header]), *map(str, image)]))
+    table = tmp_path / "table.csv"
+    table.write_text("\n".join(lines) + "\n")
+    code, out, err = predict(table)
+    rows = [line.split("\t") for line in out.splitlines()]
+    assert (code, err) == (0, "")
+    assert [row[0] for row in rows] == [f"{table}:{number}" for number in range(1, N + 1)]
+    assert [int(row[1]) for row in rows] == digits_in_folder
+
+
+@pytest.mark.parametrize("kind", ["image", "table"])
+def test_standard_input_is_an_image_or_a_table(
+    kind: str, model_file: Path, folder: Path, mnist: LabelledImages, digits_in_folder
+) -> None:
+    content = (folder / "a.png").read_bytes()
+    if kind == "table":
+        content = ",".join(map(str, mnist.pixels[60_000])).encode()
+    command = [sys.executable, "-m", "handwriting.app.command_line", "predict", "-"]
+    done = subprocess.run(
+        [*command, "--model", model_file], input=content, capture_output=True, cwd=PROJECT
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    place = b"standard input" + (b":1" if kind == "table" else b"")
+    assert done.stdout.startswith(b"%s\t%d\t" % (place, digits_in_folder[0]))
+
+
+def test_faulty_images_are_one_line_each_and_the_others_are_read(
+    predict, folder: Path, digits_in_folder
+) -> None:
+    (folder / "aa.png").write_bytes(b"no image")
+    (folder / "ab.png").write_bytes(b"")
+    (folder / "ac.png").write_bytes((folder / "a.png").read_bytes()[:90])
+    Image.new("L", (40, 40), 255).save(folder / "ad.png")
+    Image.new("1", (10_000, 5_001)).save(folder / "ae.png")
+    code, out, err = predict(folder, folder / "none.png")
+    assert code == 1
+    assert [int(line.split("\t")[1]) for line in out.splitlines()] == digits_in_folder
+    lines = err.splitlines()
+    assert len(lines) == 6
+    for line, name, message in zip(
+        lines,
+        ["aa.png", "ab.png", "ac.png", "ad.png", "ae.png", "none.png"],
+        ["not a PNG", "file is empty", "damaged", "image is empty", "too large", "no such file"],
+        strict=True,
+    ):
+        assert line.startswith(f"error: {folder / name}: ")
+        assert message in line
+    assert "10,000 × 5,001 = 50,010,000 pixels; must have at most 50,000,000" in lines[4]
+    as_json = json.loads(predict("--json", folder)[1])
+    assert len(as_json) == N
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "the table is empty"),
+        ("1,2,3\n", "3 pixel columns; the model was trained on images of 28 × 28 = 784 pixels"),
+        (",".join(["0"] * 785) + "\n", "a column of labels needs a header"),
+        (",".join(["0"] * 783 + ["256"]) + "\n", "row 1, column 784: '256'; must be an integer"),
+        (",".join(["0"] * 783 + ["-1"]) + "\n", "row 1, column 784: '-1'"),
+        (",".join(["0"] * 784) + "\n" + ",".join(["0.5"] * 784), "row 2, column 1: '0.5'"),
+        (",".join(["0"] * 784) + "\n0,1\n", "row 2: 2 columns; must be 784"),
+        (",".join(["0"] * 784) + "\n\n" + ",".join(["0"] * 784), "row 2"),
+    ],
+)
+def test_faults_of_tables_name_the_row(content: str, message: str, predict, tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text(content)
+    code, _, err = predict(tmp_path / "table.csv")
+    assert code == 1
+    assert len(err.splitlines()) == 1
+    assert err.startswith(f"error: {tmp_path / 'table.csv'}: ")
+    assert message in err
+
+
+def test_a_table_that_is_no_text_is_one_line(predict, tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_bytes(b"\xff\xfe\0\0" * 100)
+    code, out, err = predict(tmp_path / "table.csv", tmp_path / "none.csv")
+    assert (code, out) == (1, "")
+    assert "not CSV text" in err.splitlines()[0]
+    assert err.splitlines()[1].endswith("none.csv: no such file")
+
+
+def test_a_folder_without_images_is_one_line(predict, tmp_path: Path) -> None:
+    code, out, err = predict(tmp_path)
+    assert (code, out) == (1, "")
+    assert err == f"error: {tmp_path}: the folder has no PNG, JPEG, TIFF or BMP image\n"
+
+
+def test_a_missing_or_damaged_model_is_one_line(predict, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "damaged.skops").write_bytes(b"PK damaged")
+    for model, message in (("none.skops", "no such file"), ("damaged.skops", "not a model file")):
+        code, out, err = predict("--model", tmp_path / model, folder)
+        assert (code, out) == (1, "")
+        assert err.startswith(f"error: {tmp_path / model}: {message}")
+        assert len(err.splitlines()) == 1
+
+
+def test_show_draws_originals_and_what_the_model_saw(predict, folder: Path, tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet.png"
+    code, _, err = predict("--show", sheet, folder)
+    assert (code, err) == (0, "")
+    with Image.open(sheet) as image:
+        pixels = np.asarray(image.convert("L")).astype(int)
+    # The first image, enlarged without smoothing, is somewhere to the right of its original.
+    with Image.open(folder / "a.png") as first:
+        tile = 255 - np.asarray(first.resize((84, 84), Image.Resampling.NEAREST)).astype(int)
+    places = np.lib.stride_tricks.sliding_window_view(pixels[:200, 300:500], (84, 84))
+    assert np.abs(places - tile).sum(axis=(2, 3)).min() == 0
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("sheet.jpg", "must be the name of a .png file"),
+        ("none/sheet.png", "does not exist"),
+        ("scans/a.png", "is one of the inputs and would be overwritten"),
+    ],
+)
+def test_show_overwrites_no_input(
+    target: str, message: str, predict, folder: Path, tmp_path: Path
+) -> None:
+    before = (folder / "a.png").read_bytes()
+    code, out, err = predict("--show", tmp_path / target, folder / "a.png")
+    assert (code, out) == (1, "")
+    assert message in err
+    assert len(err.splitlines()) == 1
+    assert (folder / "a.png").read_bytes() == before
+
+
+def test_more_images_than_a_batch_keep_their_order(
+    predict, mnist: LabelledImages, recognizer: Recognizer, tmp_path: Path
+) -> None:
+    pixels = mnist.pixels[60_000:60_600]
+    for number, image in enumerate(pixels):
+        Image.fromarray(image.reshape(28, 28)).save(tmp_path / f"{number:03}.png")
+    code, out, err = predict("--csv", tmp_path)
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert (code, err) == (0, "")  # no progress bar: standard error is no terminal
+    assert [Path(row["file"]).stem for row in rows] == [f"{number:03}" for number in range(600)]
+    assert [int(row["digit"]) for row in rows] == recognizer.model.predict(pixels).tolist()

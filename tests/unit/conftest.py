@@ -1,0 +1,43 @@
+"""A model that reads MNIST well enough for tests, and fast enough to be fitted in each run."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from handwriting.common.images import LabelledImages
+from handwriting.common.params.datasets import ImageFormat
+from handwriting.common.params.models import (
+    DeskewParams,
+    GradientFeatures,
+    GradientParams,
+    SupportVectorClassifier,
+)
+from handwriting.folds import make_folds, take_folds
+from handwriting.models import persistence, pipeline
+from handwriting.recognizer import Recognizer
+
+MNIST_FORMAT = ImageFormat(height=28, width=28, pixel_max=255)
+
+
+@pytest.fixture(scope="session")
+def model_file(mnist: LabelledImages, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model file, trained on 6,000 images of MNIST."""
+    train = mnist.take(np.arange(6_000))
+    hyperparameters = SupportVectorClassifier(
+        kind="svc",
+        features=GradientFeatures(deskew=DeskewParams(), gradients=GradientParams()),
+        C=10,
+        gamma=0.1,
+    )
+    folds = take_folds(make_folds(train, 6), 1000)
+    model = pipeline.fit(pipeline.build(hyperparameters, MNIST_FORMAT), train, folds)
+    path = tmp_path_factory.mktemp("model") / "mnist.skops"
+    persistence.save(model, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def recognizer(model_file: Path) -> Recognizer:
+    """The same model, ready to read."""
+    return Recognizer.load(model_file)

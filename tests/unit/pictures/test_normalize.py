@@ -1,0 +1,155 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from handwriting.common.images import LabelledImages
+from handwriting.common.params.datasets import ImageFormat
+from handwriting.pictures import normalize
+
+MNIST_FORMAT = ImageFormat(height=28, width=28, pixel_max=255)
+DIGITS_FORMAT = ImageFormat(height=8, width=8, pixel_max=16)
+SIXTEEN = ImageFormat(height=16, width=16, pixel_max=1)
+
+
+def seven(size: int, paper: int = 255, pen: int = 0) -> np.ndarray:
+    """A seven of straight strokes in the middle of a square picture."""
+    ink = np.zeros((20, 20), dtype=np.float32)
+    ink[3:6, 5:15] = 1
+    for row in range(6, 17):
+        ink[row, 12 - (row - 6) // 2 : 15 - (row - 6) // 2] = 1
+    scaled = np.asarray(Image.fromarray(ink).resize((size, size), Image.Resampling.BICUBIC))
+    return np.rint(paper + (pen - paper) * np.clip(scaled, 0, 1)).astype(np.uint8)
+
+
+def difference(a: np.ndarray, b: np.ndarray) -> float:
+    """Mean difference, as a share of all ink of the first image."""
+    return float(np.abs(a.astype(int) - b).sum() / a.sum())
+
+
+def test_all_images_of_mnist_pass_unchanged(mnist: LabelledImages) -> None:
+    for image in mnist.pixels[::7].reshape(-1, 28, 28):
+        np.testing.assert_array_equal(normalize.prepare(image, MNIST_FORMAT), image)
+        np.testing.assert_array_equal(normalize.prepare(255 - image, MNIST_FORMAT), image)
+
+
+def test_the_digits_of_scikit_learn_pass_unchanged(digits: LabelledImages) -> None:
+    framed = 0
+    for image in digits.pixels.reshape(-1, 8, 8):
+        grey = np.rint(image * (255 / 16)).astype(np.uint8)
+        if grey[0, 0] == 0:  # a few digits reach into the corner
+            np.testing.assert_array_equal(normalize.prepare(grey, DIGITS_FORMAT), image)
+            framed += 1
+    assert framed > 1600
+
+
+@settings(max_examples=40, deadline=None)
+@given(size=st.integers(24, 400))
+def test_the_size_of_the_picture_changes_little(size: int) -> None:
+    expected = normalize.prepare(seven(200), MNIST_FORMAT)
+    assert difference(expected, normalize.prepare(seven(size), MNIST_FORMAT)) < 0.35
+
+
+@settings(max_examples=40, deadline=None)
+@given(paper=st.integers(90, 255), contrast=st.floats(0.35, 1))
+def test_brightness_and_contrast_change_almost_nothing(paper: int, contrast: float) -> None:
+    expected = normalize.prepare(seven(100), MNIST_FORMAT)
+    found = normalize.prepare(seven(100, paper, round(paper * (1 - contrast))), MNIST_FORMAT)
+    assert difference(expected, found) < 0.1
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    shape=st.tuples(st.integers(1, 60), st.integers(1, 60)),
+    seed=st.integers(0, 1000),
+    data=st.data(),
+)
+def test_any_picture_and_its_negative_give_the_same(
+    shape: tuple[int, int], seed: int, data: st.DataObject
+) -> None:
+    random = np.random.default_rng(seed)
+    grey = random.integers(0, 256, shape, dtype=np.uint8)
+    if data.draw(st.booleans()):
+        grey = np.where(random.random(shape) < 0.1, grey, 200).astype(np.uint8)
+    surface, _ = normalize._smooth_surface(grey)
+    prepared = normalize.prepare(grey, MNIST_FORMAT)
+    assert surface.shape == shape
+    assert prepared.shape == (28, 28)
+    assert prepared.dtype == np.uint8
+    difference = prepared.astype(int) - normalize.prepare(255 - grey, MNIST_FORMAT)
+    # Rounding errors of the surface may change a value by one, and a tie of dark and light all.
+    assert np.abs(difference).max() <= 2 or abs(_skew(grey)) < 1e-3
+
+
+def _skew(grey: np.ndarray) -> float:
+    surface, _ = normalize._smooth_surface(grey)
+    residual = (grey - surface) / 255
+    return float((residual**3).mean())
+
+
+@settings(max_examples=40, deadline=None)
+@given(down=st.integers(0, 60), right=st.integers(0, 60))
+def test_a_shift_changes_nothing(down: int, right: int) -> None:
+    canvas = np.full((150, 150), 255, dtype=np.uint8)
+    canvas[30:110, 30:110] = seven(80)
+    shifted = np.full((150, 150), 255, dtype=np.uint8)
+    shifted[down : down + 80, right : right + 80] = seven(80)
+    expected = normalize.prepare(canvas, MNIST_FORMAT)
+    assert difference(expected, normalize.prepare(shifted, MNIST_FORMAT)) < 0.02
+
+
+@settings(max_examples=30, deadline=None)
+@given(angle=st.floats(0, 6.3), darkest=st.floats(0.4, 1))
+def test_light_from_one_side_changes_little(angle: float, darkest: float) -> None:
+    rows, columns = np.mgrid[:120, :120] / 119
+    across = (rows - 0.5) * np.sin(angle) + (columns - 0.5) * np.cos(angle)
+    across = (across - across.min()) / np.ptp(across)
+    grey = seven(120, 255, 60) * (1 - (1 - darkest) * across)
+    expected = normalize.prepare(seven(120, 255, 60), MNIST_FORMAT)
+    found = normalize.prepare(np.rint(grey).astype(np.uint8), MNIST_FORMAT)
+    assert difference(expected, found) < 0.15
+
+
+@pytest.mark.parametrize("image", [MNIST_FORMAT, DIGITS_FORMAT, SIXTEEN], ids=str)
+def test_the_digit_fits_its_box_and_has_full_ink(image: ImageFormat) -> None:
+    prepared = normalize.prepare(seven(150), image)
+    lay = normalize.framing(image)
+    rows, columns = np.flatnonzero(prepared.any(axis=1)), np.flatnonzero(prepared.any(axis=0))
+    assert rows[-1] - rows[0] + 1 == lay.box_height
+    assert columns[-1] - columns[0] + 1 <= lay.box_width
+    assert prepared.max() == image.pixel_max
+    if lay.by_mass:
+        ink = prepared.astype(float)
+        assert abs((ink.sum(1) @ np.arange(len(ink))) / ink.sum() - image.height // 2) <= 0.5
+
+
+def test_pixels_of_the_digits_count_dots() -> None:
+    """An independent count, on a bitmap of 32 × 32 dots that fills its box."""
+    dots = np.zeros((32, 32), dtype=bool)
+    dots[:4, :] = dots[:, 14:19] = True
+    grey = np.where(dots, 0, 255).astype(np.uint8)
+    padded = np.pad(grey, 8, constant_values=255)
+    expected = [
+        [int(dots[4 * i : 4 * i + 4, 4 * j : 4 * j + 4].sum()) for j in range(8)] for i in range(8)
+    ]
+    np.testing.assert_array_equal(normalize.prepare(padded, DIGITS_FORMAT), expected)
+
+
+@pytest.mark.parametrize("value", [0, 128, 255])
+def test_paper_without_ink_stays_empty(value: int) -> None:
+    blank = np.full((40, 30), value, dtype=np.uint8)
+    assert not normalize.find_ink(blank).any()
+    assert not normalize.prepare(blank, MNIST_FORMAT).any()
+
+
+def test_the_grain_of_paper_is_no_ink() -> None:
+    grain = np.random.default_rng(0).normal(180, 4, (80, 80))
+    assert not normalize.find_ink(np.rint(grain).astype(np.uint8)).any()
+
+
+def test_large_pictures_are_reduced() -> None:
+    small, factor = normalize.reduce(np.zeros((5000, 100), dtype=np.uint8))
+    assert (small.shape, factor) == ((2000, 40), 2.5)
+    grey = np.zeros((2000, 7), dtype=np.uint8)
+    assert normalize.reduce(grey)[0] is grey
