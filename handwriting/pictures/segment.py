@@ -30,7 +30,7 @@ _BREAK = 0.15  # largest gap in a stroke between an upper and a lower half
 _NEXT = 8  # pieces to the right among which the other half is sought
 _SAME_LINE = 0.5  # largest step from one digit of a line to the next, up or down
 _GAP = 0.3  # largest gap between parts side by side
-_WIDE, _WIDE_ALONE = 0.8, 1.05  # wider: perhaps several digits; alone in a picture, few digits are
+_WIDE, _WIDE_ALONE = 1.0, 1.05  # wider: perhaps several digits; alone in a picture, few digits are
 _WIDEST = 1.6  # no digit is wider
 _NARROWEST = 0.15  # no part that is cut off is narrower
 # In the unit of the quality.
@@ -263,7 +263,7 @@ def _choose(line: Sequence[_Piece], quality: Quality, alone: bool) -> list[_Piec
     found = quality([candidate.ink for candidate in candidates.values()])
     value = {
         span: -_MARK_COST
-        if span[0] == span[1] and _is_mark(candidate, height)
+        if _is_mark(candidate, height)
         else float(q) - _CUT_COST * candidate.is_cut
         for (span, candidate), q in zip(candidates.items(), found, strict=True)
     }
@@ -281,7 +281,7 @@ def _choose(line: Sequence[_Piece], quality: Quality, alone: bool) -> list[_Piec
     end = len(atoms)
     while end:
         start = best[end][1]
-        if not (start == end - 1 and _is_mark(atoms[start], height)):
+        if not _is_mark(candidates[start, end - 1], height):
             chosen.append(candidates[start, end - 1])
         end = start
     return chosen[::-1]
@@ -313,7 +313,7 @@ def _may_be_one(atoms: Sequence[_Piece], height: float) -> bool:
         left.is_cut
         or (
             right.left - left.right <= _GAP * height
-            and (min(left.height, right.height) < _WHOLE * height or _overlap(left, right) > 0.4)
+            and (min(left.height, right.height) < _WHOLE * height or _overlap(left, right) > 0.15)
         )
         for left, right in itertools.pairwise(atoms)
     )
