@@ -61,8 +61,8 @@ def _introduction() -> str:
     return (
         "# How own images are read\n\n"
         f"The model `mnist/svc` reads {N_IMAGES:,} of MNIST's test images, rendered as pictures of "
-        "many kinds (`benchmarks/disturbances.py`). All settings were chosen on training images; "
-        "the test images were used once, for this report. `python -m benchmarks.own_images` "
+        "many kinds (`benchmarks/disturbances.py`). All settings were chosen on training images. "
+        "`python -m benchmarks.own_images` "
         "measures everything again."
     )
 

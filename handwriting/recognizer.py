@@ -190,9 +190,28 @@ class Recognizer:
             return []
         rows = np.stack([part.pixels.ravel() for part in found])
         probabilities, is_digit = self.classify(rows)
+        first_two = np.argsort(-probabilities, axis=1, kind="stable")[:, :2]
+        chances = np.take_along_axis(probabilities, first_two, axis=1)
+        columns = (found, first_two.tolist(), chances.tolist(), probabilities, is_digit.tolist())
         return [
-            _reading(*columns)
-            for columns in zip(found, probabilities, is_digit.tolist(), strict=True)
+            Reading(
+                digit=digit,
+                probability=probability,
+                runner_up=runner_up,
+                runner_up_probability=runner_up_probability,
+                probabilities=row,
+                is_digit=known,
+                box=part.box,
+                line=part.line,
+                pixels=part.pixels,
+            )
+            for (
+                part,
+                (digit, runner_up),
+                (probability, runner_up_probability),
+                row,
+                known,
+            ) in zip(*columns, strict=True)
         ]
 
     def classify(self, pixels: UInt8Array) -> tuple[Float64Array, npt.NDArray[np.bool_]]:
@@ -251,21 +270,6 @@ class Recognizer:
             0 is paper, the format's `pixel_max` is ink.
         """
         return normalize.prepare(grey, self.image)
-
-
-def _reading(found: Found, probabilities: Float64Array, is_digit: bool) -> Reading:
-    digit, runner_up = np.argsort(-probabilities, kind="stable")[:2].tolist()
-    return Reading(
-        digit=digit,
-        probability=float(probabilities[digit]),
-        runner_up=runner_up,
-        runner_up_probability=float(probabilities[runner_up]),
-        probabilities=probabilities,
-        is_digit=is_digit,
-        box=found.box,
-        line=found.line,
-        pixels=found.pixels,
-    )
 
 
 def _scaled_box(part: segment.Part, factor: float, shape: tuple[int, ...]) -> Box:

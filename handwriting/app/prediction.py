@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -22,8 +22,12 @@ from handwriting.recognizer import Box, Found, Recognizer
 
 STANDARD_INPUT = "-"
 
-# So many images are recognised at once. Larger batches are not faster.
-_BATCH = 512
+# So many images are recognised at once. Each call of a support vector classifier prepares its
+# support vectors again, which takes as long as some hundred images.
+_BATCH = 4096
+# So many files are one task of a thread: handing over single small files would take longer than
+# decoding them.
+_TASK = 32
 # A progress bar is worth its line from here.
 _MANY = 20
 # What images begin with; anything else on standard input is a table.
@@ -71,9 +75,8 @@ def predict(
     n_failed = 0
     with progress, ThreadPoolExecutor(os.cpu_count()) as executor:
         try:
-            for batch in _batches(
-                recognizer, files, executor, N_PICTURES if sheet is not None else 0
-            ):
+            n_originals = N_PICTURES if sheet is not None else 0
+            for batch in _batches(recognizer, files, executor, n_originals, progress):
                 results = _recognize(recognizer, batch)
                 with tqdm.external_write_mode(sys.stdout):
                     for image, result in zip(batch, results, strict=True):
@@ -84,7 +87,6 @@ def predict(
                         writer.write(result)
                         if sheet is not None and not sheet.is_full:
                             sheet.add(_original(image, recognizer), result.readings)
-                progress.update(sum(image.row in (None, 1) for image in batch))
         except BaseException:
             executor.shutdown(cancel_futures=True)
             raise
@@ -106,34 +108,42 @@ def _expand(inputs: Sequence[str]) -> Iterator[str | _Image]:
 
 def _batches(
     recognizer: Recognizer,
-    files: Iterable[str | _Image],
+    files: Sequence[str | _Image],
     executor: ThreadPoolExecutor,
     n_originals: int,
+    progress: Any,
 ) -> Iterator[list[_Image]]:
-    """Yield decoded images; while a batch is recognised, the next one is decoded.
+    """Yield decoded images in batches.
 
     The first `n_originals` files keep what is to be drawn of them.
     """
-    waiting = enumerate(files)
 
-    def submit() -> list[Any]:
+    def load(start: int) -> list[Iterable[list[_Image]]]:
         return [
-            executor.submit(_load, recognizer, file, number < n_originals)
-            for number, file in islice(waiting, _BATCH)
+            _load(recognizer, files[number], number < n_originals)
+            for number in range(start, min(start + _TASK, len(files)))
         ]
 
+    starts = iter(range(0, len(files), _TASK))
+
+    def submit() -> list[Any]:
+        return [executor.submit(load, start) for start in islice(starts, _BATCH // _TASK)]
+
+    batch: list[_Image] = []
     upcoming = submit()
     while upcoming:
+        # While a batch is recognised, only the next one is decoded, so that memory is bounded.
         current, upcoming = upcoming, submit()
-        batch: list[_Image] = []
         for future in current:
-            for images in future.result():
+            task = future.result()
+            for images in chain.from_iterable(task):
                 batch += images
                 if len(batch) >= _BATCH:
                     yield batch
                     batch = []
-        if batch:
-            yield batch
+            progress.update(len(task))
+    if batch:
+        yield batch
 
 
 def _load(

@@ -108,9 +108,11 @@ def already_framed(grey: UInt8Array, image: ImageFormat) -> UInt8Array | None:
         return None
     if lay.by_mass:
         # Centres of mass are in the pixel after the middle.
-        down, right = _centre_of_mass(ink.astype(np.float32))
+        down, right = _centre_of_mass(ink)
         if abs(down - image.height // 2) > 0.55 or abs(right - image.width // 2) > 0.55:
             return None
+    if image.pixel_max == 255:
+        return ink
     return _to_range(np.asarray(ink / np.float32(255)), image.pixel_max)
 
 
@@ -294,12 +296,13 @@ def _count_dots(ink: Floats, height: int, width: int, blocks: int) -> Floats:
     return np.asarray(counts, dtype=np.float32)
 
 
-def _centre_of_mass(ink: Floats) -> tuple[float, float]:
+def _centre_of_mass(ink: Floats | UInt8Array) -> tuple[float, float]:
     """Return row and column of the centre of mass of ink that is not 0 everywhere."""
-    total = float(ink.sum())
-    down = float(ink.sum(axis=1) @ np.arange(ink.shape[0])) / total
-    right = float(ink.sum(axis=0) @ np.arange(ink.shape[1])) / total
-    return down, right
+    by_row, by_column = ink.sum(axis=1, dtype=np.float64), ink.sum(axis=0, dtype=np.float64)
+    total = by_row.sum()
+    down = by_row @ np.arange(len(by_row)) / total
+    right = by_column @ np.arange(len(by_column)) / total
+    return float(down), float(right)
 
 
 def _to_range(ink: Floats, pixel_max: int) -> UInt8Array:
