@@ -160,9 +160,9 @@ def test_a_stage_called_with_an_unknown_name_lists_the_allowed_ones(
         ("evaluate digits tree", "models/digits/tree.skops", b"x", "tree.skops: not a model file"),
         (
             "draw digits tree",
-            "data/evaluation/digits/tree/mistakes.csv",
+            "data/evaluation/digits/tree/predictions.csv",
             b"x\n",
-            "mistakes.csv: no column index, actual",
+            "predictions.csv: no column index, actual",
         ),
         (
             "compare digits",
