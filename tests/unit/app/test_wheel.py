@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from PIL import Image
 
 from handwriting.common.images import LabelledImages
@@ -47,7 +49,7 @@ def test_the_wheel_declares_what_it_imports(wheel: Path) -> None:
         (name,) = [name for name in archive.namelist() if name.endswith("/METADATA")]
         metadata = email.message_from_bytes(archive.read(name))
     declared = {
-        requirement.split(">")[0].split("[")[0].strip().lower()
+        canonicalize_name(Requirement(requirement).name)
         for requirement in metadata.get_all("Requires-Dist")
     }
     distributions = packages_distributions()
@@ -56,7 +58,7 @@ def test_the_wheel_declares_what_it_imports(wheel: Path) -> None:
         if module.startswith(FOR_STAGES) or module in FOR_STAGES_MODULES:
             continue
         for imported in _imports(path) - set(sys.stdlib_module_names) - {"handwriting", *ALONG}:
-            names = {name.lower() for name in distributions[imported]}
+            names = {canonicalize_name(name) for name in distributions[imported]}
             assert names & declared, f"{module} imports {imported}"
 
 
