@@ -17,10 +17,9 @@ def main(name: str) -> None:
     model = paths.model(submission.dataset, submission.model)
     classifier = persistence.load(model)
     trained_on = pipeline.image_format(classifier)
-    if trained_on != image:
+    if trained_on.n_pixels != image.n_pixels:
         raise InputError(
-            f"{model}: trained on images of {trained_on.height}×{trained_on.width} pixels up to "
-            f"{trained_on.pixel_max}; "
+            f"{model}: trained on images of {trained_on.n_pixels} pixels; "
             f"datasets.{submission.dataset}.image of {paths.PARAMS} has {image.n_pixels}; run "
             "`dvc repro` to train it again"
         )

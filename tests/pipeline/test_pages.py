@@ -17,6 +17,9 @@ SECTIONS = (
     "What each parameter does",
     "Results",
     "Mistakes",
+    "Confidence",
+    "Suspicious labels",
+    "Beside published results",
     "Published claims",
     "Verdict",
     "How to reproduce it",
@@ -25,17 +28,20 @@ SECTIONS = (
 
 CHARTS = {
     fill(path, dataset, ""): options
-    for stage in ("compare", "claims")
+    for stage in ("compare", "suspects", "claims")
     for plot in definition(stage)["plots"]
+    if isinstance(plot, dict)
     for path, options in plot.items()
     for dataset in DATASETS
 }
 # Each picture on the page; confusion.png and tuning.png are charts there.
-PICTURES = [f"plots/{dataset}/samples.png" for dataset in DATASETS] + [
+PICTURES = [
+    f"plots/{dataset}/{picture}.png" for dataset in DATASETS for picture in ("samples", "suspects")
+] + [
     f"plots/{dataset}/{model}/{picture}.png"
     for dataset in DATASETS
     for model in MODELS
-    for picture in ("inspection", "mistakes", "predictions")
+    for picture in ("confidence", "inspection", "mistakes", "predictions")
 ]
 
 
@@ -237,7 +243,8 @@ def test_plots_diff_begins_with_a_changed_chart_and_folds_the_rest(
     changed = {
         path
         for path in CHARTS
-        if "digits" in path and path.rsplit("/")[-1] not in ("claims.csv", "comparisons.csv")
+        if "digits" in path
+        and path.rsplit("/")[-1] not in ("claims.csv", "comparisons.csv", "suspects.csv")
     }
     shown = {path for path in CHARTS if page.locator(f"#{element_id(path)}").is_visible()}
     assert shown == changed
@@ -265,7 +272,7 @@ def test_the_report_shows_every_picture_with_a_text_alternative(
 ) -> None:
     page = visit(browser, built.root / "report.html").page
     images = page.locator("img").all()
-    assert len(images) == len(DATASETS) * (1 + 5 * len(MODELS))
+    assert len(images) == len(DATASETS) * (2 + 6 * len(MODELS))
     for image in images:
         natural, shown = image.evaluate("image => [image.naturalWidth, image.clientWidth]")
         alt = image.get_attribute("alt")
