@@ -34,10 +34,13 @@ def main(dataset: str, model: str) -> None:
     train, test = images.load(paths.train(dataset)), images.load(paths.test(dataset))
     results = paths.evaluation(dataset, model)
     name = f"{model} on {dataset}"
+    predictions = tables.read_table(
+        results / "predictions.csv", ("index", "actual", "predicted", "probability")
+    )
     figures = {
         "confusion": _confusion(results, name),
-        "predictions": _predictions(results, test, image, sizes, name),
-        "mistakes": _mistakes(results, test, image, sizes, name),
+        "predictions": _predictions(predictions, test, image, sizes, name),
+        "mistakes": _mistakes(predictions, test, image, sizes, name),
         "confidence": _confidence(results, params.evaluate.target_error, name),
         "inspection": _inspection(results, train, image, sizes, hyperparameters, name),
         "tuning": _tuning(paths.tuning(dataset, model), hyperparameters, name),
@@ -62,25 +65,22 @@ def _confusion(results: Path, name: str) -> Figure:
 
 
 def _predictions(
-    results: Path, test: LabelledImages, image: ImageFormat, sizes: Draw, name: str
+    predictions: list[Row], test: LabelledImages, image: ImageFormat, sizes: Draw, name: str
 ) -> Figure:
-    path = results / "predictions.csv"
-    rows = tables.read_table(path, ("index", "actual", "predicted"))[: sizes.n_predictions]
-    shown = test.take(_positions(rows, test, path))
+    rows = predictions[: sizes.n_predictions]
+    shown = test.take(_positions(rows, test))
     title = f"{name}: predictions for the first {len(rows)} test images"
     return image_grids.prediction_grid(shown, [row["predicted"] for row in rows], image, title)
 
 
 def _mistakes(
-    results: Path, test: LabelledImages, image: ImageFormat, sizes: Draw, name: str
+    predictions: list[Row], test: LabelledImages, image: ImageFormat, sizes: Draw, name: str
 ) -> Figure:
-    path = results / "predictions.csv"
-    rows = tables.read_table(path, ("index", "actual", "predicted", "probability"))
-    mistakes = [row for row in rows if row["predicted"] != row["actual"]]
+    mistakes = [row for row in predictions if row["predicted"] != row["actual"]]
     # Equally confident mistakes keep their order in the table.
     shown = sorted(mistakes, key=lambda row: -row["probability"])[: sizes.n_mistakes]
     return image_grids.mistake_grid(
-        test.take(_positions(shown, test, path)),
+        test.take(_positions(shown, test)),
         [row["predicted"] for row in shown],
         [row["probability"] for row in shown],
         image,
@@ -96,13 +96,15 @@ def _confidence(results: Path, target_error: float, name: str) -> Figure:
     return confidence_charts(bins, curve, target_error, f"{name}: how far to trust it")
 
 
-def _positions(rows: list[Row], test: LabelledImages, path: Path) -> npt.NDArray[np.intp]:
+def _positions(rows: list[Row], test: LabelledImages) -> npt.NDArray[np.intp]:
     """Return where the images of a table are among the test images."""
     index = np.array([row["index"] for row in rows], dtype=np.int64)
     positions = np.searchsorted(test.rows, index)
     found = positions < len(test)
     if not (found.all() and np.array_equal(test.rows[positions], index)):
-        raise InputError(f"{path}: not about these {len(test)} test images; run `dvc repro`")
+        raise InputError(
+            f"predictions.csv: not about these {len(test)} test images; run `dvc repro`"
+        )
     return positions
 
 
