@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from handwriting import tables
+from handwriting import predictions, tables
 from handwriting.claims import published
 from handwriting.common import images
-from handwriting.common.errors import InputError
 from handwriting.common.images import LabelledImages
 from handwriting.common.params.schema import Params
 from handwriting.common.params.yaml_reader import read_yaml
@@ -56,15 +55,8 @@ def main(dataset: str) -> None:
 
 def _correct(dataset: str, model: str, test: LabelledImages) -> Bools:
     """Return which test images a model classifies correctly."""
-    path = paths.evaluation(dataset, model) / "predictions.csv"
-    rows = tables.read_table(path, ("index", "actual", "predicted"))
-    columns = [[row[name] for row in rows] for name in ("index", "actual", "predicted")]
-    index, actual, predicted = np.array(columns, dtype=object)
-    if not np.array_equal(index, test.rows) or not np.array_equal(actual, test.labels):
-        raise InputError(
-            f"{path}: not the predictions for these {len(test)} test images; run `dvc repro`"
-        )
-    return np.asarray(predicted == actual, dtype=np.bool_)
+    rows = predictions.read(paths.predictions(dataset, model), test)
+    return np.array([row["predicted"] == row["actual"] for row in rows], dtype=np.bool_)
 
 
 def _write_accuracy(

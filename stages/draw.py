@@ -6,10 +6,9 @@ import math
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from handwriting import tables
+from handwriting import predictions, tables
 from handwriting.common import images
 from handwriting.common.errors import InputError
 from handwriting.common.images import LabelledImages
@@ -34,13 +33,11 @@ def main(dataset: str, model: str) -> None:
     train, test = images.load(paths.train(dataset)), images.load(paths.test(dataset))
     results = paths.evaluation(dataset, model)
     name = f"{model} on {dataset}"
-    predictions = tables.read_table(
-        results / "predictions.csv", ("index", "actual", "predicted", "probability")
-    )
+    rows = predictions.read(paths.predictions(dataset, model), test)
     figures = {
         "confusion": _confusion(results, name),
-        "predictions": _predictions(predictions, test, image, sizes, name),
-        "mistakes": _mistakes(predictions, test, image, sizes, name),
+        "predictions": _predictions(rows, test, image, sizes, name),
+        "mistakes": _mistakes(rows, test, image, sizes, name),
         "confidence": _confidence(results, params.evaluate.target_error, name),
         "inspection": _inspection(results, train, image, sizes, hyperparameters, name),
         "tuning": _tuning(paths.tuning(dataset, model), hyperparameters, name),
@@ -65,26 +62,26 @@ def _confusion(results: Path, name: str) -> Figure:
 
 
 def _predictions(
-    predictions: list[Row], test: LabelledImages, image: ImageFormat, sizes: Draw, name: str
+    rows: list[Row], test: LabelledImages, image: ImageFormat, sizes: Draw, name: str
 ) -> Figure:
-    rows = predictions[: sizes.n_predictions]
-    shown = test.take(_positions(rows, test))
-    title = f"{name}: predictions for the first {len(rows)} test images"
-    return image_grids.prediction_grid(shown, [row["predicted"] for row in rows], image, title)
+    predicted = [row["predicted"] for row in rows[: sizes.n_predictions]]
+    shown = test.take(np.arange(len(predicted)))
+    title = f"{name}: predictions for the first {len(predicted)} test images"
+    return image_grids.prediction_grid(shown, predicted, image, title)
 
 
 def _mistakes(
-    predictions: list[Row], test: LabelledImages, image: ImageFormat, sizes: Draw, name: str
+    rows: list[Row], test: LabelledImages, image: ImageFormat, sizes: Draw, name: str
 ) -> Figure:
-    mistakes = [row for row in predictions if row["predicted"] != row["actual"]]
+    wrong = [position for position, row in enumerate(rows) if row["predicted"] != row["actual"]]
     # Equally confident mistakes keep their order in the table.
-    shown = sorted(mistakes, key=lambda row: -row["probability"])[: sizes.n_mistakes]
+    shown = sorted(wrong, key=lambda position: -rows[position]["probability"])[: sizes.n_mistakes]
     return image_grids.mistake_grid(
-        test.take(_positions(shown, test)),
-        [row["predicted"] for row in shown],
-        [row["probability"] for row in shown],
+        test.take(np.array(shown, dtype=np.intp)),
+        [rows[position]["predicted"] for position in shown],
+        [rows[position]["probability"] for position in shown],
         image,
-        f"{name}: the {len(shown)} most confident of {len(mistakes):,} mistakes",
+        f"{name}: the {len(shown)} most confident of {len(wrong):,} mistakes",
     )
 
 
@@ -94,18 +91,6 @@ def _confidence(results: Path, target_error: float, name: str) -> Figure:
     )
     curve = tables.read_table(results / "reject_curve.csv", ("rejected", "error"))
     return confidence_charts(bins, curve, target_error, f"{name}: how far to trust it")
-
-
-def _positions(rows: list[Row], test: LabelledImages) -> npt.NDArray[np.intp]:
-    """Return where the images of a table are among the test images."""
-    index = np.array([row["index"] for row in rows], dtype=np.int64)
-    positions = np.searchsorted(test.rows, index)
-    found = positions < len(test)
-    if not (found.all() and np.array_equal(test.rows[positions], index)):
-        raise InputError(
-            f"predictions.csv: not about these {len(test)} test images; run `dvc repro`"
-        )
-    return positions
 
 
 def _inspection(

@@ -37,7 +37,7 @@ def main(dataset: str, model: str) -> None:
     bins = list(confidence.reliability(highest, predicted == test.labels, settings.confidence))
     metrics = {
         **_accuracy(test.labels, predicted, settings.confidence),
-        "calibration_error": confidence.calibration_error(bins),
+        "ece": confidence.calibration_error(bins),
         "reject_rate": confidence.reject_rate(
             highest, predicted == test.labels, settings.target_error
         ),
@@ -68,9 +68,7 @@ def _accuracy(actual: Labels, predicted: Labels, level: float) -> dict[str, floa
         "accuracy_low": accuracy.low,
         "accuracy_high": accuracy.high,
         "mistakes": int(np.sum(actual != predicted)),
-        "n_images": len(actual),
         "macro_f1": scores.macro_f1(actual, predicted),
-        "baseline": scores.majority_baseline(actual),
     }
 
 

@@ -37,7 +37,7 @@ def _dataset(params: Params, name: str) -> Row:
     """Return what the report says about a dataset, its models sorted by accuracy."""
     section, plots = params.dataset(name), paths.plots(name)
     accuracy = {row["model"]: row for row in _rows(plots / "accuracy.csv", "model", "verdict")}
-    per_digit = _by_model(plots / "per_digit.csv", "digit", "recall")
+    per_digit = _by_model(plots / "per_digit.csv", "digit", "recall", "n_images")
     curves = _by_model(plots / "learning_curve.csv", "n_images", "accuracy")
     confusion = _by_model(plots / "confusion.csv", "actual", "predicted", "n_images")
     tuning = _by_model(plots / "tuning.csv", "accuracy", "is_best", "in_use")
@@ -67,6 +67,7 @@ def _dataset(params: Params, name: str) -> Row:
         "pixel_max": section.image.pixel_max,
         "facts": tables.read_json(paths.facts(name)),
         "samples": _picture(paths.samples(name)),
+        "baseline": _baseline(results[0]["per_digit"]),
         "results": results,
         "pairs": pairs,
         "lead": _lead(results, pairs),
@@ -76,6 +77,12 @@ def _dataset(params: Params, name: str) -> Row:
         "claims": _rows(plots / "claims.csv", "name", "agrees"),
         "comparisons": _rows(plots / "comparisons.csv", "name", "agrees"),
     }
+
+
+def _baseline(per_digit: list[Row]) -> float:
+    """Return the accuracy of always predicting the digit with the most test images."""
+    counts: list[int] = [row["n_images"] for row in per_digit]
+    return max(counts) / sum(counts)
 
 
 def _lead(results: list[Row], pairs: list[Row]) -> Row | None:

@@ -11,11 +11,6 @@ Labels = npt.NDArray[np.integer[Any]]
 DIGITS = range(10)
 
 
-def majority_baseline(actual: Labels) -> float:
-    """Return the accuracy of always predicting the most frequent digit."""
-    return float(np.bincount(actual).max() / len(actual))
-
-
 def macro_f1(actual: Labels, predicted: Labels) -> float:
     """Return the unweighted mean of the F1 scores of all digits that occur."""
     return float(f1_score(actual, predicted, average="macro"))

@@ -73,6 +73,11 @@ def evaluation(dataset: str, model: str) -> Path:
     return Path("data/evaluation", dataset, model)
 
 
+def predictions(dataset: str, model: str) -> Path:
+    """Predictions of a model for each test image."""
+    return evaluation(dataset, model) / "predictions.csv"
+
+
 def model(dataset: str, name: str) -> Path:
     """A fitted model."""
     return Path("models", dataset, f"{name}.skops")

@@ -173,8 +173,8 @@ def test_a_stage_called_with_an_unknown_name_lists_the_allowed_ones(
         (
             "compare digits",
             "data/evaluation/digits/svc/predictions.csv",
-            b"index,actual,predicted\n1,2\n",
-            "svc/predictions.csv: row 1 does not have 3 values",
+            b"index,actual,predicted,probability\n1,2\n",
+            "svc/predictions.csv: row 1 does not have 4 values",
         ),
         ("report", "plots/digits/claims.csv", None, "claims.csv: no such file; run `dvc repro`"),
         ("report", "plots/digits/accuracy.csv", b"x\n", "accuracy.csv: no column model"),

@@ -211,7 +211,7 @@ def test_the_page_on_recognition_quotes_the_confidence(dataset: str, model: str)
     page = PROJECT / "docs" / "recognition.md"
     rows = {(row[0], row[1]): row[2:] for row in table_rows(page, "## Confidence")}
     assert rows[dataset, model] == [
-        f"{metrics['calibration_error']:.4f}",
+        f"{metrics['ece']:.4f}",
         f"{percent(metrics['reject_rate'], 1)} %",
     ]
 

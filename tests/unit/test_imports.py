@@ -31,6 +31,7 @@ ALLOWED = {
         "handwriting/pictures/",
     ],
     "handwriting/app/": ["handwriting/"],
+    "handwriting/predictions.py": ["handwriting/common/", "handwriting/tables.py"],
     "handwriting/tables.py": ["handwriting/common/"],
     "handwriting/folds.py": ["handwriting/common/"],
     "handwriting/model_selection.py": [

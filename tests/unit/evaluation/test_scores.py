@@ -35,10 +35,6 @@ def test_per_digit_scores_equal_plain_numpy(pairs: list[tuple[int, int]]) -> Non
         assert f1 == pytest.approx(2 * n_correct / max(n_images + n_predicted, 1))
 
 
-def test_the_baseline_is_the_share_of_the_most_frequent_digit() -> None:
-    assert scores.majority_baseline(np.array([7, 7, 7, 1], dtype=np.uint8)) == 0.75
-
-
 def test_row_shares_divide_by_the_number_of_images_of_each_digit() -> None:
     shares = scores.row_shares(np.array([[3, 1], [0, 0]]))
     np.testing.assert_array_equal(shares, [[0.75, 0.25], [0, 0]])
