@@ -173,7 +173,9 @@ DIGITS_FORMAT = ImageFormat(height=8, width=8, pixel_max=16)
 # Small models of each kind, without default values.
 GRADIENTS = GradientFeatures(
     deskew=DeskewParams(size=20, margin=1, slant=0.5, scaling=0.2, spread=0.2),
-    gradients=GradientParams(n_orientations=10, n_cells=5, step=3.5, sigma=2.2, regularization=0.1),
+    gradients=GradientParams(
+        n_orientations=10, n_cells=5, step=3.5, sigma=2.2, regularization=0.1, n_levels=1000
+    ),
 )
 HYPERPARAMETERS: dict[str, Hyperparameters] = {
     "svc": SupportVectorClassifier(kind="svc", features="unit", C=2, gamma=0.3),

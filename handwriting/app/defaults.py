@@ -96,7 +96,7 @@ def _small_model(name: str, kind: str, findings: Findings) -> tuple[Block, Block
         "deskew": {"size": 2 * (side + 2), "margin": 1, "slant": 0.5, "scaling": 0},
         "gradients": {"n_cells": 6, "step": 3, "sigma": 2},
     }
-    return _model(name, kind, findings, features, max_features=0.02)
+    return _model(name, kind, findings, features, max_features=(0.005, 0.02, 0.2))
 
 
 def _large_model(name: str, kind: str, findings: Findings) -> tuple[Block, Block]:
@@ -105,11 +105,11 @@ def _large_model(name: str, kind: str, findings: Findings) -> tuple[Block, Block
         "deskew": {"size": 28, "slant": 1, "scaling": 0.5},
         "gradients": {"n_orientations": 12, "n_cells": 8, "step": 3, "sigma": 2},
     }
-    return _model(name, kind, findings, features, max_features=0.01)
+    return _model(name, kind, findings, features, max_features=(0.01, 0.003, 0.001))
 
 
 def _model(
-    name: str, kind: str, findings: Findings, features: Block, max_features: float
+    name: str, kind: str, findings: Findings, features: Block, max_features: tuple[float, ...]
 ) -> tuple[Block, Block]:
     match kind:
         case "tree":
@@ -118,10 +118,15 @@ def _model(
                 {"max_depth": [4, 8, 16, 32], "min_samples_leaf": [1, 4, 16]},
             )
         case "forest":
+            gradients = {**features["gradients"], "n_levels": 64}
             return (
-                {"features": features, "n_estimators": 150, "max_features": max_features},
                 {
-                    "max_features": [max_features / 4, max_features, "sqrt"],
+                    "features": {**features, "gradients": gradients},
+                    "n_estimators": 150,
+                    "max_features": max_features[0],
+                },
+                {
+                    "max_features": sorted(max_features),
                     "min_samples_leaf": [1, 4],
                     "n_estimators": [150],
                 },

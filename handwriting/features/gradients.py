@@ -34,6 +34,9 @@ class OrientedGradients(TransformerMixin, BaseEstimator):
     regularization : float, default=0.15
         Added to the sum of the directions of a cell before the division, as a share of the sum that
         a cell full of unit gradients would have. Larger values give faint cells less weight, > 0.
+    n_levels : int or None, default=None
+        Features are rounded to multiples of 1/n_levels, ≥ 2; None does not round. A tree is
+        fitted several times faster to few different values.
 
     References
     ----------
@@ -54,6 +57,7 @@ class OrientedGradients(TransformerMixin, BaseEstimator):
         step: float = 3.0,
         sigma: float = 2.0,
         regularization: float = 0.15,
+        n_levels: int | None = None,
     ) -> None:
         self.size = size
         self.n_orientations = n_orientations
@@ -61,6 +65,7 @@ class OrientedGradients(TransformerMixin, BaseEstimator):
         self.step = step
         self.sigma = sigma
         self.regularization = regularization
+        self.n_levels = n_levels
 
     def fit(self, X: npt.ArrayLike, y: Any = None) -> Self:
         """Check the shape of `X`; nothing is learned from its values.
@@ -104,7 +109,7 @@ class OrientedGradients(TransformerMixin, BaseEstimator):
         largest = np.float32(weights.sum(axis=1).max() ** 2)
         total = pooled.sum(axis=1, keepdims=True) + np.float32(self.regularization) * largest
         features: Floats = np.sqrt(pooled / total).reshape(n, -1)
-        return features
+        return features if self.n_levels is None else _round_to(features, self.n_levels)
 
     def __sklearn_tags__(self) -> Tags:
         """Declare that the result is float32 for every input type."""
@@ -140,6 +145,12 @@ def _orientation_maps(images: Floats, n_orientations: int) -> Floats:
     direction[direction == n_orientations] = 0
     maps[(image * n_orientations + direction) * (size * size) + pixel] = upper_share
     return maps.reshape(n, n_orientations, size * size)
+
+
+def _round_to(features: Floats, n_levels: int) -> Floats:
+    """Round to the nearest multiple of 1/n_levels."""
+    levels: Floats = np.rint(features * np.float32(n_levels))
+    return levels / np.float32(n_levels)
 
 
 def _pooling_weights(size: int, n_cells: int, step: float, sigma: float) -> Floats:

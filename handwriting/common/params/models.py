@@ -29,6 +29,7 @@ class GradientParams(StrictModel):
     step: Positive = 3.0
     sigma: Positive = 2.0
     regularization: Positive = 0.15
+    n_levels: Annotated[int, Field(ge=2, le=65536)] | None = None
 
 
 class GradientFeatures(StrictModel):

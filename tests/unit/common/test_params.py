@@ -329,7 +329,7 @@ def test_hyperparameters_have_the_type_of_the_model_and_its_defaults() -> None:
     used = params.hyperparameters("svc_raw", "digits")
     assert used == SupportVectorClassifier(kind="svc", features="raw", C=10, gamma=0.001)
     forest = params.hyperparameters("forest", "mnist")
-    expected = GradientFeatures(deskew=DeskewParams(), gradients=GradientParams())
+    expected = GradientFeatures(deskew=DeskewParams(), gradients=GradientParams(n_levels=64))
     assert forest == RandomForest(
         kind="forest", features=expected, n_estimators=150, max_features=0.01
     )

@@ -110,6 +110,15 @@ def test_fainter_ink_has_less_weight() -> None:
     assert features(edge).sum() > features(edge * 0.2).sum() > 0
 
 
+@settings(deadline=None)
+@given(SQUARES, st.sampled_from([2, 64, 1000]))
+def test_rounded_features_are_the_nearest_levels(image: np.ndarray, n_levels: int) -> None:
+    found = features(image, n_levels=n_levels)
+    assert found.dtype == np.float32
+    assert np.abs(found - features(image)).max() <= 0.5 / n_levels + 1e-6
+    np.testing.assert_allclose(found * n_levels, np.rint(found * n_levels), atol=1e-4)
+
+
 def test_images_of_another_shape_are_refused() -> None:
     with pytest.raises(ValueError, match="64 features; images of 28×28 have 784"):
         OrientedGradients().fit(np.zeros((1, 64)))
