@@ -4,14 +4,14 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 import numpy as np
 import uvicorn
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
 from handwriting.app import serve, server
 from handwriting.recognizer import Recognizer
+from tests import browsing
 from tests.strokes import Point, trace
 
 
@@ -31,17 +31,8 @@ def serving(models: Mapping[str, Recognizer]) -> Iterator[int]:
             thread.join()
 
 
-@dataclass
-class Visit:
-    """The open page with its errors and its requests to other machines."""
-
-    page: Page
-    errors: list[str] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)
-
-    def is_clean(self) -> bool:
-        """Return whether there was no error and no request to a network."""
-        return (self.errors, self.requests) == ([], [])
+class Visit(browsing.Visit):
+    """The open page for drawing."""
 
     def settle(self) -> str:
         """Wait until the last answer is shown; return what is read."""
@@ -79,20 +70,7 @@ def visiting(
     own = f"http://127.0.0.1:{port}/"
     context = browser.new_context(viewport={"width": width, "height": 850}, has_touch=touch)
     visit = Visit(context.new_page())
-    visit.page.on("pageerror", lambda error: visit.errors.append(str(error)))
-    visit.page.on(
-        "console",
-        lambda m: visit.errors.append(m.text) if m.type in ("error", "warning") else None,
-    )
-    local = (own, f"blob:{own}")
-    context.on(
-        "request",
-        lambda r: None if r.url.startswith(local) else visit.requests.append(r.url),
-    )
-    context.route(
-        "**/*",
-        lambda route: route.continue_() if route.request.url.startswith(local) else route.abort(),
-    )
+    browsing.watch(visit, context, (own, f"blob:{own}"), ("error", "warning"))
     visit.page.goto(own)
     visit.page.wait_for_selector("[data-ready]")
     yield visit

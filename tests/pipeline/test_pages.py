@@ -1,12 +1,12 @@
 """The plots page and the report in a real browser without a network."""
 
 import csv
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
 
+from tests.browsing import Visit, watch
 from tests.helpers import DATASETS, MODELS, Repository, copy, definition, fill, read_csv
 
 WIDTHS = (1280, 390)
@@ -45,33 +45,14 @@ PICTURES = [
 ]
 
 
-@dataclass
-class Visit:
-    """An open page with its errors and network requests."""
-
-    page: Page
-    errors: list[str] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)
-
-    def is_clean(self) -> bool:
-        """Return whether there was no error and no request to a network."""
-        return (self.errors, self.requests) == ([], [])
-
-
 def visit(browser: Browser, file: Path, width: int = 1280, scripts: bool = True) -> Visit:
     context = browser.new_context(
         viewport={"width": width, "height": 900}, offline=True, java_script_enabled=scripts
     )
     visit = Visit(context.new_page())
-    visit.page.on("pageerror", lambda error: visit.errors.append(str(error)))
-    visit.page.on("console", lambda m: visit.errors.append(m.text) if m.type == "error" else None)
-    context.on("request", lambda request: visit.requests.append(request.url))
-    context.route(
-        "**/*",
-        lambda route: route.continue_() if route.request.url.startswith("file:") else route.abort(),
-    )
+    # Vega-Lite warns of scales that are independent on purpose.
+    watch(visit, context, ("file:", "data:"), ("error",))
     visit.page.goto(file.as_uri(), wait_until="load")
-    visit.requests = [url for url in visit.requests if not url.startswith(("file:", "data:"))]
     return visit
 
 

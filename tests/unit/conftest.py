@@ -1,4 +1,4 @@
-"""A model that reads MNIST well enough for tests, and fast enough to be fitted in each run."""
+"""Fixtures of the unit tests."""
 
 from pathlib import Path
 
@@ -21,8 +21,24 @@ MNIST_FORMAT = ImageFormat(height=28, width=28, pixel_max=255)
 
 
 @pytest.fixture(scope="session")
+def some_digits(digits: LabelledImages) -> LabelledImages:
+    """300 of scikit-learn's digits."""
+    return digits.take(np.arange(300))
+
+
+@pytest.fixture(scope="session")
+def with_writers(some_digits: LabelledImages) -> LabelledImages:
+    """The same, by 20 writers."""
+    writers = np.random.default_rng(0).integers(0, 20, len(some_digits)).astype(np.int32)
+    return LabelledImages(some_digits.pixels, some_digits.labels, some_digits.rows, writers)
+
+
+@pytest.fixture(scope="session")
 def model_file(mnist: LabelledImages, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model file, trained on 6,000 images of MNIST."""
+    """A model file, trained on 6,000 images of MNIST.
+
+    It reads well enough for tests and is fast enough to be fitted in each run.
+    """
     train = mnist.take(np.arange(6_000))
     hyperparameters = SupportVectorClassifier(
         kind="svc",

@@ -6,17 +6,6 @@ from handwriting.common.images import LabelledImages
 from handwriting.folds import make_folds, take_folds
 
 
-@pytest.fixture(scope="module")
-def some_digits(digits: LabelledImages) -> LabelledImages:
-    return digits.take(np.arange(300))
-
-
-@pytest.fixture(scope="module")
-def with_writers(some_digits: LabelledImages) -> LabelledImages:
-    writers = np.random.default_rng(0).integers(0, 20, len(some_digits)).astype(np.int32)
-    return LabelledImages(some_digits.pixels, some_digits.labels, some_digits.rows, writers)
-
-
 def labelled(labels: list[int], writers: list[int] | None = None) -> LabelledImages:
     """Return images without ink that have the given labels and writers."""
     n = len(labels)

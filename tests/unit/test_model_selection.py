@@ -1,6 +1,5 @@
 import math
 
-import numpy as np
 import pytest
 from sklearn.model_selection import cross_val_score
 from sklearn.model_selection import learning_curve as reference_curve
@@ -24,17 +23,6 @@ HYPERPARAMETERS: list[Hyperparameters] = [
     DecisionTree(kind="tree", features="raw"),
     SupportVectorClassifier(kind="svc", features="unit", C=1, gamma=0.1),
 ]
-
-
-@pytest.fixture(scope="module")
-def some_digits(digits: LabelledImages) -> LabelledImages:
-    return digits.take(np.arange(300))
-
-
-@pytest.fixture(scope="module")
-def with_writers(some_digits: LabelledImages) -> LabelledImages:
-    writers = np.random.default_rng(0).integers(0, 20, len(some_digits)).astype(np.int32)
-    return LabelledImages(some_digits.pixels, some_digits.labels, some_digits.rows, writers)
 
 
 def tree() -> Pipeline:

@@ -17,11 +17,6 @@ from handwriting.models.novelty import ClassSubspaces
 from handwriting.svm.svc import SVC
 
 
-@pytest.fixture(scope="module")
-def some_digits(digits: LabelledImages) -> LabelledImages:
-    return digits.take(np.arange(300))
-
-
 def forest(features: object) -> Pipeline:
     return model_of(features, RandomForestClassifier(n_estimators=5, random_state=0))
 
