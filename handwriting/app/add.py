@@ -11,7 +11,8 @@ from handwriting.common.errors import InputError
 
 if TYPE_CHECKING:
     from handwriting.common.params.schema import Params
-    from handwriting.data.inspection import Findings, Options
+    from handwriting.data.inspection.content import Findings
+    from handwriting.data.inspection.options import Options
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -93,7 +94,7 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
 
 
 def _options(arguments: argparse.Namespace) -> "Options":
-    from handwriting.data.inspection import Options
+    from handwriting.data.inspection.options import Options
 
     names = ("height", "width", "label", "paper", "ink")
     return Options(**{name: getattr(arguments, name) for name in names})
@@ -146,11 +147,11 @@ def _add_submission(arguments: argparse.Namespace, params: "Params") -> None:
 
 
 def _inspect(table: Path, options: "Options") -> "Findings":
-    from handwriting.data import inspection
+    from handwriting.data.inspection import content
 
     if table.is_dir():
-        return inspection.inspect_folder(table, options)
-    return inspection.inspect_table(table, options)
+        return content.inspect_folder(table, options)
+    return content.inspect_table(table, options)
 
 
 def _inspect_submission(
@@ -160,7 +161,7 @@ def _inspect_submission(
     from dataclasses import replace
 
     from handwriting.common.params.datasets import Table
-    from handwriting.data import inspection
+    from handwriting.data.inspection import content
 
     if arguments.table.is_dir():
         raise InputError(f"{arguments.table}: a folder; must be a table, with one image per row")
@@ -170,7 +171,7 @@ def _inspect_submission(
         options = replace(options, height=section.image.height, width=section.image.width)
     if options.paper is None and isinstance(section.source, Table):
         options = replace(options, paper=section.source.paper, ink=section.source.ink)
-    findings = inspection.inspect_unlabelled(arguments.table, options)
+    findings = content.inspect_unlabelled(arguments.table, options)
     findings = replace(findings, image=section.image)
     low, high = findings.pixel_range
     if options.paper is None and low >= 0 and 1 < high <= section.image.pixel_max:
@@ -243,7 +244,7 @@ def _update(arguments: argparse.Namespace, params: "Params") -> None:
 def _known_options(arguments: argparse.Namespace, params: "Params", name: str) -> "Options":
     """Return what params.yaml says about a dataset, unless the arguments say it."""
     from handwriting.common.params.datasets import ImageFolder, Table
-    from handwriting.data.inspection import Options
+    from handwriting.data.inspection.options import Options
 
     section = params.dataset(name)
     known: dict[str, Any] = {"height": section.image.height, "width": section.image.width}
@@ -257,12 +258,12 @@ def _known_options(arguments: argparse.Namespace, params: "Params", name: str) -
 
 
 def _source(findings: "Findings", location: Path) -> dict[str, Any]:
-    from handwriting.data import inspection
+    from handwriting.data.inspection import content
 
     if findings.separator is None:
-        source: Any = inspection.folder_source(findings, location.as_posix())
+        source: Any = content.folder_source(findings, location.as_posix())
     else:
-        source = inspection.table_source(findings, location.as_posix())
+        source = content.table_source(findings, location.as_posix())
     values: dict[str, Any] = source.model_dump()
     return {
         name: int(value) if isinstance(value, float) and value == int(value) else value

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from handwriting.common.errors import InputError
-from handwriting.data.inspection import Findings
+from handwriting.data.inspection.content import Findings
 
 # Images with both sides below this are small: normalising them needs more pixels than they have.
 SMALL_BELOW = 12

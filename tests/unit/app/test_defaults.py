@@ -11,7 +11,7 @@ from handwriting.common.images import LabelledImages
 from handwriting.common.params import schema
 from handwriting.common.params.datasets import ImageFormat
 from handwriting.data import splits
-from handwriting.data.inspection import Findings
+from handwriting.data.inspection.content import Findings
 from handwriting.folds import make_folds
 from tests.helpers import PARAMS
 

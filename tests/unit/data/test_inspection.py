@@ -16,8 +16,9 @@ from handwriting.app import defaults, params_file
 from handwriting.common import images
 from handwriting.common.errors import InputError
 from handwriting.common.images import LabelledImages
-from handwriting.data import inspection, text_files
-from handwriting.data.inspection import Options
+from handwriting.data import text_files
+from handwriting.data.inspection import content as inspection
+from handwriting.data.inspection.options import Options
 from stages import fetch, flatten
 from tests.helpers import PROJECT
 
