@@ -307,3 +307,13 @@ def test_a_dataset_that_is_not_wanted_can_be_removed(small: Repository) -> None:
     printed = small.succeed("python", "-m", "tools.run")
     assert "mnist" not in printed.partition("Path")[2]
     assert "mnist" not in (small.root / "report.html").read_text().lower()
+
+
+def test_a_model_is_downloaded_by_its_name(small: Repository, tmp_path) -> None:
+    small.succeed("dvc", "remote", "add", "--default", "shared", str(tmp_path / "remote"))
+    small.succeed("dvc", "push", "--quiet", "models/digits/svc.skops")
+    small.commit()
+    small.succeed("git", "tag", "--annotate", "digits-svc@v1.0.0", "--message", "First version")
+    copied = tmp_path / "svc.skops"
+    small.succeed("dvc", "artifacts", "get", ".", "digits-svc", "--out", str(copied))
+    assert copied.read_bytes() == (small.root / "models/digits/svc.skops").read_bytes()
