@@ -14,10 +14,10 @@ ENVIRONMENT := .venv/python-$(VERSION)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run plots diff page check test lint format bench environment lock
+.PHONY: help run plots diff page check test test-faults lint format bench environment lock
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 run: page ## build whatever is out of date, then show the metrics
 	@python -m tools.run
@@ -42,6 +42,9 @@ check: lint ## check style and types and run the unit tests: the quick loop
 
 test: $(ENVIRONMENT) ## run all tests, including the whole pipeline on the real data
 	@python -m pytest --numprocesses 2
+
+test-faults: $(ENVIRONMENT) ## inject faults into all stages and fuzz the readers; writes tests/faults/README.md
+	@WRITE_FAULTS=yes python -m pytest --numprocesses 2 -m "thorough or not thorough" tests/faults
 
 lint: $(ENVIRONMENT) ## check style and types
 	@ruff check

@@ -31,7 +31,7 @@ settings.register_profile("project", deadline=None, derandomize=True)
 settings.load_profile("project")
 
 # Fast tests first, so that a mistake shows early.
-_ORDER = ("unit", "results", "data", "pipeline", "model")
+_ORDER = ("unit", "results", "data", "pipeline", "faults", "model")
 
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -54,7 +54,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 # Each test changes a copy of the small pipeline, so that any process can run it.
-_INDEPENDENT = ("tests/pipeline/test_small.py", "tests/pipeline/test_run.py")
+_INDEPENDENT = ("tests/pipeline/test_small.py", "tests/pipeline/test_run.py", "tests/faults/")
 
 
 class _PipelineScheduling(LoadScopeScheduling):

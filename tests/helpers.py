@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import skops.io
 from ruamel.yaml import YAML
 from sklearn.pipeline import Pipeline
 
@@ -25,7 +26,7 @@ from handwriting.common.params.models import (
     RandomForest,
     SupportVectorClassifier,
 )
-from handwriting.models import pipeline
+from handwriting.models import persistence, pipeline
 
 PROJECT = Path(__file__).resolve().parents[1]
 MIRROR = PROJECT.parent / "shared" / "mnist"
@@ -199,3 +200,8 @@ def fit(hyperparameters: Hyperparameters, train: LabelledImages) -> Pipeline:
     cut = len(train) * 2 // 3
     folds = [(np.arange(cut), np.arange(cut, len(train)))]
     return pipeline.fit(pipeline.build(hyperparameters, DIGITS_FORMAT), train, folds)
+
+
+def dump_sealed(content: object, path: Path) -> None:
+    """Write any object as a model file with a checksum that matches."""
+    path.write_bytes(persistence._seal(skops.io.dumps(content)))

@@ -1,8 +1,9 @@
 """Runs the pipeline and says what happened: ``python -m tools.run``, which is `make run`.
 
 ``dvc repro`` does the work. This command adds what it lacks: faulty parameters stop it before DVC
-deletes any output; Ctrl-C ends the whole run; a dataset that cannot be fetched does not keep the
-other datasets from being built; and a failure ends with what is not current and how to go on.
+deletes any output; damaged files in DVC's cache are deleted before DVC takes them for results;
+Ctrl-C ends the whole run; a dataset that cannot be fetched does not keep the other datasets from
+being built; and a failure ends with what is not current and how to go on.
 """
 
 from stages.common.command import INTERRUPTED, run
@@ -17,6 +18,7 @@ from handwriting.common.params.schema import Params
 from stages.common import paths
 from tools.check_params import check
 from tools.prune import prune
+from tools.verify import verify
 
 _PER_DATASET = ("describe", "compare", "suspects", "claims")
 
@@ -43,6 +45,8 @@ class _Dvc:
 def main() -> None:
     """Build everything that is out of date, show the metrics and say where to look."""
     params = check()
+    for line in verify():
+        print(f"warning: {line}", file=sys.stderr)
     removed = prune(params.datasets, params.models, params.submissions)
     if removed:
         print(f"Deleted the results of removed stages: {', '.join(removed)}")

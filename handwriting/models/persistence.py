@@ -1,9 +1,15 @@
-"""Saves and loads fitted models: without pickle, and with the same bytes for the same fit."""
+"""Saves and loads fitted models: without pickle, and with the same bytes for the same fit.
 
+A model file says of itself that it is whole. It ends with a checksum of everything before it, and
+`load` compares it before it expands or creates anything. This finds damage. It is no signature: who
+forges a file can write the checksum, too. So what follows checks the content as well.
+"""
+
+import hashlib
 import io
 import json
+import re
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,20 +36,13 @@ TRUSTED_TYPES = [
     "sklearn.tree._tree.Tree",
 ]
 
-# What zipfile, zlib, json, NumPy and skops raise for damaged files.
-_DAMAGED = (
-    zipfile.BadZipFile,
-    zlib.error,
-    NotImplementedError,
-    RuntimeError,
-    AttributeError,
-    ImportError,
-    LookupError,
-    ValueError,
-    OSError,
-    TypeError,
-    EOFError,
-)
+# A change of what a model file contains gets another number. Files of other numbers are refused.
+_FORMAT = 2
+# The end of a model file. The checksum is that of all bytes before it, with the format number.
+_SEAL = re.compile(rb"handwriting model, format (\d+), SHA-256 ([0-9a-f]{64})\Z")
+_N_DIGITS = 64
+# Models for MNIST have up to 150 MB when expanded. A file that expands to more than this is forged.
+_MAX_BYTES = 2**30
 
 _SCHEMA = "schema.json"
 # The earliest timestamp a ZIP archive can store.
@@ -52,7 +51,7 @@ _NO_TIME = (1980, 1, 1, 0, 0, 0)
 
 def save(model: Pipeline, path: Path) -> None:
     """Write a fitted model; the same fit gives the same bytes."""
-    path.write_bytes(_normalise(skops.io.dumps(model)))
+    path.write_bytes(_seal(_normalise(skops.io.dumps(model))))
 
 
 def load(path: Path) -> Pipeline:
@@ -61,23 +60,100 @@ def load(path: Path) -> Pipeline:
     Raises
     ------
     InputError
-        If the file is missing, is not a model file, or contains a type that is not trusted.
+        If the file is missing, is not a model file, is damaged, has another format, or contains a
+        type that is not trusted.
     """
+    content = _read(path)
+    _check_seal(content, path)
     try:
-        model = skops.io.load(path, trusted=TRUSTED_TYPES)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; run `dvc repro`, which creates it") from None
+        _check_size(content)
+        model = skops.io.loads(content, trusted=TRUSTED_TYPES)
+        problem = _find_problem(model)
     except UntrustedTypesFoundException as error:
         raise InputError(f"{path}: not loaded: {error}") from None
-    except _DAMAGED as error:
-        raise InputError(f"{path}: not a model file ({error}); run `dvc repro`") from None
-    if not isinstance(model, Pipeline) or not isinstance(model[-1], CalibratedClassifier):
-        raise InputError(f"{path}: not a model of this version of the project; run `dvc repro`")
-    if not all(_is_sound(tree) for tree in _trees(model[-1].classifier_)):
-        raise InputError(
-            f"{path}: a tree in it has nodes that point outside the tree; run `dvc repro`"
-        )
+    # The file is as somebody wrote it, and zipfile, json, NumPy, skops and the estimators raise
+    # nearly everything for content that they do not expect.
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: not a model file ({reason}); run `dvc repro`") from None
+    if problem:
+        raise InputError(f"{path}: {problem}; run `dvc repro`")
     return model
+
+
+def _read(path: Path) -> bytes:
+    """Return the whole file, unless it is larger than any model."""
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise InputError(f"{path}: not a model file (it is larger than 1 GiB)")
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; run `dvc repro`, which creates it") from None
+    except OSError as error:
+        raise InputError(f"{path}: not a model file ({error.strerror})") from None
+
+
+def _seal(archive: bytes) -> bytes:
+    """Add the format number and a checksum to an archive, as its comment."""
+    content = io.BytesIO(archive)
+    with zipfile.ZipFile(content, "a") as file:
+        comment = f"handwriting model, format {_FORMAT}, SHA-256 {'0' * _N_DIGITS}"
+        file.comment = comment.encode("ascii")
+    checked = content.getvalue()[:-_N_DIGITS]
+    return checked + _checksum(checked)
+
+
+def _checksum(content: bytes | memoryview) -> bytes:
+    return hashlib.sha256(content).hexdigest().encode("ascii")
+
+
+def _check_seal(content: bytes, path: Path) -> None:
+    """Stop before anything is expanded if the file is not as `save` wrote it."""
+    seal = _SEAL.search(content[-200:])
+    if seal is None:
+        if _has_format_1(content):
+            raise InputError(
+                f"{path}: a model file of an earlier version of the project, without a checksum; "
+                "run `dvc repro`"
+            )
+        raise InputError(f"{path}: not a model file, or only a part of one; run `dvc repro`")
+    if _checksum(memoryview(content)[:-_N_DIGITS]) != seal[2]:
+        raise InputError(f"{path}: damaged: its checksum does not match; run `dvc repro`")
+    if int(seal[1]) != _FORMAT:
+        raise InputError(
+            f"{path}: a model file of format {int(seal[1])}; this version of the project reads "
+            f"format {_FORMAT}; run `dvc repro`"
+        )
+
+
+def _has_format_1(content: bytes) -> bool:
+    """Return whether this is an archive of skops that ends with the length of an empty comment."""
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(content))
+        return _SCHEMA in archive.namelist() and content.endswith(b"\0\0")
+    # zipfile raises many kinds of exceptions for a damaged archive.
+    except Exception:
+        return False
+
+
+def _check_size(content: bytes) -> None:
+    """Stop before an archive is expanded that would fill the memory.
+
+    zipfile expands each file to the size that the directory names and not further.
+    """
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        n_bytes = sum(entry.file_size for entry in archive.infolist())
+    if n_bytes > _MAX_BYTES:
+        raise ValueError("it expands to more than 1 GiB")
+
+
+def _find_problem(model: Any) -> str | None:
+    """Return what is wrong with a loaded object; None if it is a model."""
+    if not isinstance(model, Pipeline) or not isinstance(model[-1], CalibratedClassifier):
+        return "not a model of this version of the project"
+    if not all(_is_sound(tree) for tree in _trees(model[-1].classifier_)):
+        return "a tree in it has nodes that point outside the tree"
+    return None
 
 
 def _trees(classifier: Any) -> Iterator[Any]:

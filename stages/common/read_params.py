@@ -8,6 +8,9 @@ from handwriting.common.params.schema import Params, parse
 from handwriting.common.params.yaml_reader import read_yaml
 from stages.common import paths
 
+# The parameters that this process works with.
+_loaded: list[Params] = []
+
 
 def load() -> Params:
     """Read and check the whole of ``params.yaml``, whatever a stage uses of it.
@@ -17,7 +20,27 @@ def load() -> Params:
     InputError
         If the file is missing, is not YAML, or contains a value that is not allowed.
     """
-    return parse(read_yaml(paths.PARAMS), str(paths.PARAMS))
+    params = parse(read_yaml(paths.PARAMS), str(paths.PARAMS))
+    _loaded[:] = [params]
+    return params
+
+
+def check_unchanged() -> None:
+    """Stop if ``params.yaml`` has other values than those that `load` returned.
+
+    DVC records the parameters when a stage has ended. If they were changed while it ran, DVC would
+    record results of the old values as those of the new ones.
+
+    Raises
+    ------
+    InputError
+        If a value has changed.
+    """
+    if _loaded and parse(read_yaml(paths.PARAMS), str(paths.PARAMS)) != _loaded[0]:
+        raise InputError(
+            f"{paths.PARAMS}: changed while this stage ran, which had read the old values; run "
+            "`dvc repro` again"
+        )
 
 
 @contextmanager

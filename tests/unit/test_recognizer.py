@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import skops.io
 from PIL import Image
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
@@ -19,7 +18,7 @@ from handwriting.common.errors import InputError
 from handwriting.common.images import LabelledImages
 from handwriting.models import persistence
 from handwriting.recognizer import Box, Recognizer
-from tests.helpers import fit_digits
+from tests.helpers import dump_sealed, fit_digits
 
 
 @pytest.fixture(scope="module")
@@ -189,14 +188,14 @@ def test_a_damaged_model_is_one_line(
 ) -> None:
     path = tmp_path / "damaged.skops"
     path.write_bytes(damage(model_file.read_bytes()))
-    with pytest.raises(InputError, match="not a model file") as raised:
+    with pytest.raises(InputError, match=r": (not )?a model file|: damaged") as raised:
         Recognizer.load(path)
     assert "\n" not in str(raised.value)
 
 
 def test_untrusted_types_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.skops"
-    skops.io.dump(make_pipeline(_Evil()), path)
+    dump_sealed(make_pipeline(_Evil()), path)
     with pytest.raises(InputError, match="not loaded: Untrusted types found") as raised:
         Recognizer.load(path)
     assert "\n" not in str(raised.value)

@@ -1,0 +1,146 @@
+"""A built pipeline to damage, and how to see that it is as before."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import CompletedProcess
+
+from tests.helpers import Repository, copy
+
+INJECTION = Path(__file__).parent / "injection"
+
+# One of each kind of stage, with what it reads from other stages and what it writes.
+TARGETS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
+    "fetch": ("fetch@digits", (), ("data/raw/digits.csv",)),
+    "flatten": ("flatten@digits", ("data/raw/digits.csv",), ("data/flat/digits",)),
+    "describe": (
+        "describe@digits",
+        ("data/flat/digits/pixels.npy",),
+        ("data/facts/digits.json", "plots/digits/samples.png"),
+    ),
+    "split": (
+        "split@digits",
+        ("data/flat/digits/labels.npy",),
+        ("data/split/digits/train", "data/split/digits/test"),
+    ),
+    "tune": (
+        "tune@digits-tree",
+        ("data/split/digits/train/pixels.npy",),
+        ("data/tuning/digits/tree.csv",),
+    ),
+    "train": (
+        "train@digits-tree",
+        ("data/split/digits/train/labels.npy",),
+        ("models/digits/tree.skops",),
+    ),
+    "curve": (
+        "curve@digits-tree",
+        ("data/split/digits/train/rows.npy",),
+        ("data/learning_curve/digits/tree.csv",),
+    ),
+    "evaluate": (
+        "evaluate@digits-tree",
+        ("models/digits/tree.skops",),
+        ("metrics/digits/tree.json", "data/evaluation/digits/tree"),
+    ),
+    "draw": (
+        "draw@digits-tree",
+        ("data/evaluation/digits/tree/predictions.csv",),
+        ("plots/digits/tree",),
+    ),
+    "compare": (
+        "compare@digits",
+        ("data/evaluation/digits/forest/predictions.csv",),
+        tuple(
+            f"plots/digits/{name}.csv"
+            for name in (
+                "accuracy", "errors", "pairs", "confusion", "per_digit", "learning_curve",
+                "reliability", "reject_curve", "tuning",
+            )
+        ),
+    ),
+    "suspects": (
+        "suspects@digits",
+        ("data/evaluation/digits/tree/predictions.csv",),
+        ("plots/digits/suspects.csv", "plots/digits/suspects.png"),
+    ),
+    "claims": (
+        "claims@digits",
+        ("data/flat/digits/pixels.npy",),
+        ("plots/digits/claims.csv", "plots/digits/comparisons.csv"),
+    ),
+    "submit": ("submit@kaggle", ("models/digits/forest.skops",), ("data/submissions/kaggle.csv",)),
+    "report": ("report", ("plots/digits/tree/tuning.png",), ("report.html",)),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class BuiltPipeline:
+    """A pipeline that is built and committed, with the checksum of every result."""
+
+    repository: Repository
+    results: dict[str, str]
+
+    def copy(self, root: Path) -> "DamagedPipeline":
+        """Return a copy to be damaged."""
+        return DamagedPipeline(copy(self.repository, root).root, self)
+
+
+@dataclass(frozen=True)
+class DamagedPipeline(Repository):
+    """A copy of a built pipeline in which something goes wrong."""
+
+    built: BuiltPipeline
+
+    def run_with_fault(
+        self, command: list[str], process: str, moment: str, action: str
+    ) -> CompletedProcess:
+        """Run a command; when a process gets to a moment, something happens."""
+        variables = {"FAULT_IN": process, "FAULT_AT": moment, "FAULT": action}
+        path = os.pathsep.join(filter(None, [str(INJECTION), os.environ.get("PYTHONPATH")]))
+        return self.run(*command, env={**variables, "PYTHONPATH": path})
+
+    def check_recovery(self) -> None:
+        """Check that `dvc repro` ends with the bytes of an undisturbed run, and nothing else."""
+        self.succeed("dvc", "repro")
+        assert results(self.root) == self.built.results
+        assert self.succeed("git", "status", "--short") == ""
+
+
+def results(root: Path) -> dict[str, str]:
+    """Return the checksum of each result, and of everything else that is where results are."""
+    return {
+        str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in _files(root)
+    }
+
+
+def _files(root: Path) -> Iterator[Path]:
+    for folder in ("data", "models", "metrics", "plots"):
+        yield from (path for path in sorted((root / folder).rglob("*")) if path.is_file())
+    yield from (path for path in sorted(root.iterdir()) if path.is_file())
+
+
+def build(small: Repository, root: Path) -> BuiltPipeline:
+    """Reduce the small pipeline to one dataset and two models, so that a run is short.
+
+    It has no run cache, so that a stage whose result is lost has to run again.
+    """
+    repository = copy(small, root)
+
+    def reduce(params: dict) -> None:
+        del params["datasets"]["mnist"]
+        digits = params["datasets"]["digits"]
+        for model in ("svc", "svc_raw"):
+            for models in (params["models"], digits["models"], digits["grids"]):
+                del models[model]
+
+    repository.edit_params(reduce)
+    repository.succeed("python", "-m", "tools.run")
+    repository.commit()
+    repository.succeed("dvc", "gc", "--workspace", "--force")
+    shutil.rmtree(repository.root / ".dvc/cache/runs")
+    return BuiltPipeline(repository, results(repository.root))

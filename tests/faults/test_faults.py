@@ -1,0 +1,322 @@
+"""Each kind of stage, disturbed in each way; `make test` runs only some of the cases.
+
+What has to be true afterwards is in `DamagedPipeline.check_recovery`.
+"""
+
+import itertools
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.faults.pipelines import TARGETS, DamagedPipeline
+
+Record = Callable[[str, object], None]
+
+# The cases that `make test` runs: each fault once.
+QUICK = {
+    "kill before the first write-flatten",
+    "kill in the first write-train",
+    "kill in a later write-compare",
+    "kill before the output gets its name-split",
+    "kill after the last write-describe",
+    "kill DVC before it stores an output-draw",
+    "kill DVC before it writes dvc.lock-tune",
+    "full disk at the first write-evaluate",
+    "full disk at a later write-report",
+    "read-only folder-train",
+    "params.yaml changes-submit",
+    "truncated-evaluate",
+    "flipped-evaluate",
+    "flipped in the cache-train",
+    "two runs-curve",
+    "truncated to half",
+}
+
+
+def cases(*faults: str, stages: tuple[str, ...] = tuple(TARGETS)) -> list:
+    """Return all pairs of a fault and a stage, most of them marked as thorough."""
+    found = []
+    for fault, stage in itertools.product(faults, stages):
+        name = f"{fault}-{stage}"
+        marks = () if name in QUICK else pytest.mark.thorough
+        found.append(pytest.param(fault, stage, id=name, marks=marks))
+    return found
+
+
+def command_of(stage: str) -> list[str]:
+    return ["python", "-m", f"stages.{stage}", *argument_of(stage)]
+
+
+def argument_of(stage: str) -> list[str]:
+    return TARGETS[stage][0].partition("@")[2].split("-") if "@" in TARGETS[stage][0] else []
+
+
+def repro(stage: str) -> list[str]:
+    return ["dvc", "repro", "--single-item", "--force", TARGETS[stage][0]]
+
+
+def check_failure(done: CompletedProcess, *, line: str = "") -> None:
+    """Check that a run failed without a traceback, and with our one line if there is one."""
+    printed = done.stdout + done.stderr
+    assert done.returncode != 0, printed
+    assert "Traceback" not in printed
+    errors = [text for text in printed.splitlines() if text.startswith("error: ")]
+    assert len(errors) == bool(line), printed
+    assert line in "".join(errors)
+
+
+def largest_output(pipeline: DamagedPipeline, stage: str) -> int:
+    """Return the size of the largest file that a stage writes."""
+    paths = [pipeline.root / name for name in TARGETS[stage][2]]
+    files = [file for path in paths for file in ([path] if path.is_file() else path.rglob("*"))]
+    return max(file.stat().st_size for file in files)
+
+
+KILLS = {
+    "kill before the first write": ("open", "kill"),
+    "kill in the first write": ("open", "kill at 1"),
+    "kill in a later write": ("open", "kill at {half}"),
+    "kill before the output gets its name": ("replace", "kill"),
+    "kill after the last write": ("exit", "kill"),
+}
+
+
+@pytest.mark.parametrize(("fault", "stage"), cases(*KILLS))
+def test_a_stage_that_is_killed(
+    pipeline: DamagedPipeline, fault: str, stage: str, record_property: Record
+) -> None:
+    moment, action = KILLS[fault]
+    action = action.format(half=largest_output(pipeline, stage) // 2)
+    done = pipeline.run_with_fault(repro(stage), f"stages.{stage}", moment, action)
+    check_failure(done)
+    assert "failed to reproduce" in done.stderr
+    pipeline.check_recovery()
+    record_property("outcome", (fault, stage, "built again"))
+
+
+KILLS_OF_DVC = {
+    "kill DVC before it stores an output": "cache",
+    "kill DVC before it writes dvc.lock": "lock",
+    "kill DVC while it writes dvc.lock": "in lock",
+}
+# A file that git keeps is not stored in DVC's cache.
+STORED = tuple(stage for stage in TARGETS if stage not in ("compare", "claims"))
+
+
+@pytest.mark.parametrize(
+    ("fault", "stage"),
+    cases("kill DVC before it stores an output", stages=STORED)
+    + cases("kill DVC before it writes dvc.lock", "kill DVC while it writes dvc.lock"),
+)
+def test_dvc_is_killed(
+    pipeline: DamagedPipeline, fault: str, stage: str, record_property: Record
+) -> None:
+    if "stores" in fault:
+        for name in TARGETS[stage][2]:
+            forget(pipeline, name)
+    done = pipeline.run_with_fault(repro(stage), "dvc repro", KILLS_OF_DVC[fault], "kill")
+    check_failure(done)
+    outcome = "built again"
+    if fault == "kill DVC while it writes dvc.lock":
+        outcome = recover_lock(pipeline)
+    pipeline.check_recovery()
+    record_property("outcome", (fault, stage, outcome))
+
+
+def forget(pipeline: DamagedPipeline, name: str) -> None:
+    """Delete an output from the cache, as if it had never been built."""
+    for stored in objects(pipeline, name):
+        stored.unlink(missing_ok=True)
+
+
+def recover_lock(pipeline: DamagedPipeline) -> str:
+    """Do what `make run` says about a damaged dvc.lock; return what happened."""
+    done = pipeline.run("python", "-m", "tools.run")
+    if done.returncode == 0:
+        return "built again"
+    check_failure(done, line="dvc.lock: ")
+    assert "run `git checkout dvc.lock`" in done.stderr
+    pipeline.succeed("git", "checkout", "--quiet", "dvc.lock")
+    return "refused; right after `git checkout dvc.lock`, which the message names"
+
+
+FULL = {"full disk at the first write": "limit 1", "full disk at a later write": "limit {half}"}
+
+
+@pytest.mark.parametrize(("fault", "stage"), cases(*FULL))
+def test_a_full_disk(
+    pipeline: DamagedPipeline, fault: str, stage: str, record_property: Record
+) -> None:
+    action = FULL[fault].format(half=largest_output(pipeline, stage) // 2)
+    done = pipeline.run_with_fault(repro(stage), f"stages.{stage}", "open", action)
+    check_failure(done, line=": cannot be written: ")
+    pipeline.check_recovery()
+    record_property("outcome", (fault, stage, "refused in one line, then built again"))
+
+
+# Root may write everywhere. A process that lost this permission may not.
+AS_USER = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+
+
+@pytest.mark.parametrize(("fault", "stage"), cases("read-only folder"))
+def test_a_read_only_folder(
+    pipeline: DamagedPipeline, fault: str, stage: str, record_property: Record
+) -> None:
+    folders = {(pipeline.root / name).parent for name in TARGETS[stage][2]}
+    for folder in folders:
+        folder.chmod(0o555)
+    check_failure(pipeline.run(*AS_USER, *command_of(stage)), line=": cannot be written: ")
+    check_failure(pipeline.run(*AS_USER, *repro(stage)))
+    for folder in folders:
+        folder.chmod(0o755)
+    pipeline.check_recovery()
+    record_property("outcome", (fault, stage, "refused in one line, then built again"))
+
+
+@pytest.mark.parametrize(("fault", "stage"), cases("params.yaml changes"))
+def test_params_change_while_a_stage_runs(
+    pipeline: DamagedPipeline, fault: str, stage: str, record_property: Record
+) -> None:
+    lock = (pipeline.root / "dvc.lock").read_bytes()
+    done = pipeline.run_with_fault(repro(stage), f"stages.{stage}", "open", "params")
+    check_failure(done, line="params.yaml: changed while this stage ran")
+    assert (pipeline.root / "dvc.lock").read_bytes() == lock, "recorded under the new parameters"
+    assert "seed: 1" in (pipeline.root / "params.yaml").read_text()
+    pipeline.succeed("git", "checkout", "--quiet", "params.yaml")
+    pipeline.check_recovery()
+    record_property("outcome", (fault, stage, "refused in one line, then built again"))
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) * 2 // 3] ^= 1
+    path.write_bytes(content)
+
+
+DAMAGE = {"truncated": truncate, "flipped": flip}
+WITH_INPUT = tuple(stage for stage in TARGETS if TARGETS[stage][1])
+
+
+@pytest.mark.parametrize(("fault", "stage"), cases(*DAMAGE, stages=WITH_INPUT))
+def test_a_damaged_input(
+    pipeline: DamagedPipeline, fault: str, stage: str, record_property: Record
+) -> None:
+    """The stage itself may refuse it; DVC sees in any case that the input is not as it was."""
+    for name in TARGETS[stage][1]:
+        DAMAGE[fault](pipeline.root / name)
+    done = pipeline.run(*repro(stage))
+    outcome = "computed from it; DVC noticed and built both again"
+    if done.returncode:
+        check_failure(done, line=": ")
+        outcome = "refused in one line, then built again"
+    pipeline.check_recovery()
+    record_property("outcome", (f"input {fault}", stage, outcome))
+
+
+def objects(pipeline: DamagedPipeline, name: str) -> list[Path]:
+    """Return the files in DVC's cache of an output, for a folder its list first."""
+    lock = YAML(typ="safe").load(pipeline.root / "dvc.lock")
+    outputs = [output for entry in lock["stages"].values() for output in entry.get("outs", [])]
+    checksum = next(output["md5"] for output in outputs if output["path"] == name)
+    cache = pipeline.root / ".dvc/cache/files/md5"
+    found = [cache / checksum[:2] / checksum[2:]]
+    if checksum.endswith(".dir"):
+        listing = YAML(typ="safe").load(found[0])
+        found += [cache / entry["md5"][:2] / entry["md5"][2:] for entry in listing]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("fault", "stage"),
+    cases("truncated in the cache", "flipped in the cache", stages=STORED)
+    + cases(
+        "list of files truncated in the cache", stages=("flatten", "split", "evaluate", "draw")
+    ),
+)
+def test_a_damaged_object_in_the_cache(
+    pipeline: DamagedPipeline, fault: str, stage: str, record_property: Record
+) -> None:
+    """DVC checks it out; our check of the cache finds it."""
+    name = TARGETS[stage][2][-1]
+    stored = objects(pipeline, name)[0 if "list" in fault else -1]
+    stored.chmod(0o644)
+    (truncate if "truncated" in fault else flip)(stored)
+    stored.chmod(0o444)  # DVC trusts files with this mode
+    remove(pipeline.root / name)
+    pipeline.run("dvc", "checkout")
+    done = pipeline.run("python", "-m", "tools.verify")
+    check_failure(done, line="damaged in DVC's cache; deleted there; run `dvc repro`")
+    pipeline.check_recovery()
+    record_property("outcome", (fault, stage, "found by `make run`, then built again"))
+
+
+def remove(path: Path) -> None:
+    """Delete a file or a folder."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+@pytest.mark.parametrize(("fault", "stage"), cases("two runs"))
+def test_two_runs_at_once(
+    pipeline: DamagedPipeline, fault: str, stage: str, record_property: Record
+) -> None:
+    runs = [
+        subprocess.Popen(
+            repro(stage),
+            cwd=pipeline.root,
+            env=pipeline.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    printed = [run.communicate(timeout=600)[0] for run in runs]
+    assert 0 in [run.returncode for run in runs], printed
+    assert "Traceback" not in "".join(printed)
+    for run, text in zip(runs, printed, strict=True):
+        assert run.returncode == 0 or "lock" in text or "busy" in text
+    pipeline.check_recovery()
+    record_property("outcome", (fault, stage, "the second waited, or was refused in one line"))
+
+
+LOCKS: dict[str, Callable[[bytes], bytes]] = {
+    **{
+        f"truncated to {name}": lambda content, share=share: content[: int(len(content) * share)]
+        for name, share in (
+            ("nothing", 0), ("a tenth", 0.1), ("a quarter", 0.25), ("half", 0.5), ("nearly all", 0.99)
+        )
+    },
+    "cut in a checksum": lambda content: content[: content.rindex(b"md5: ") + 20],
+    "a checksum changed": lambda content: content.replace(b"md5: 1", b"md5: 2", 1),
+    "a bit flipped": lambda content: content[:5000] + bytes([content[5000] ^ 1]) + content[5001:],
+    "a control character": lambda content: content[:5000] + b"\x01" + content[5001:],
+    "marks of a merge conflict": lambda content: b"<<<<<<< HEAD\n" + content,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(name, marks=() if name in QUICK else pytest.mark.thorough, id=name)
+        for name in LOCKS
+    ],
+)
+def test_a_damaged_lock(pipeline: DamagedPipeline, damage: str, record_property: Record) -> None:
+    file = pipeline.root / "dvc.lock"
+    file.write_bytes(LOCKS[damage](file.read_bytes()))
+    outcome = recover_lock(pipeline)
+    pipeline.check_recovery()
+    record_property("outcome", ("dvc.lock damaged", damage, outcome))

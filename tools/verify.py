@@ -1,0 +1,105 @@
+"""Finds damaged files in DVC's cache and in the work tree: ``python -m tools.verify``.
+
+DVC trusts what is in its cache. It would copy a damaged file from there into the work tree and take
+it for the result. This command computes the checksums of all files that ``dvc.lock`` names. It
+deletes what is damaged from the cache, so that ``dvc repro`` builds it again.
+"""
+
+from stages.common.command import run
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from handwriting.common.errors import InputError
+from handwriting.common.params.yaml_reader import read_yaml
+
+LOCK = Path("dvc.lock")
+# DVC's name for a folder's list of files ends with this.
+_FOLDER = ".dir"
+
+
+def main() -> None:
+    """Delete damaged files from the cache; exit with 1 if there were any."""
+    damaged = verify()
+    for line in damaged:
+        print(f"error: {line}", file=sys.stderr)
+    if damaged:
+        sys.exit(1)
+
+
+def verify() -> list[str]:
+    """Delete damaged files from the cache and let DVC look again at files that differ from it.
+
+    Returns
+    -------
+    list of str
+        One line per damaged file.
+    """
+    cache = _cache()
+    damaged = []
+    for path, checksum in _locked_files(cache):
+        stored = _object(cache, checksum)
+        if stored.is_file() and _md5(stored) != checksum.removesuffix(_FOLDER):
+            stored.unlink()
+            damaged.append(f"{path}: damaged in DVC's cache; deleted there; run `dvc repro`")
+        # DVC remembers checksums by the time of the last change. With another time it looks again.
+        if path.is_file() and _md5(path) != checksum:
+            os.utime(path)
+    return damaged
+
+
+def _cache() -> Path:
+    """Return the folder of DVC's cache, which a user may have set to another one."""
+    done = subprocess.run(["dvc", "cache", "dir"], check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise InputError(f"DVC's cache is not found: {' '.join(done.stderr.split())}")
+    return Path(done.stdout.strip()) / "files" / "md5"
+
+
+def _locked_files(cache: Path) -> Iterator[tuple[Path, str]]:
+    """Yield path and MD5 of each output, of each folder's list of files, and of each of these."""
+    for output in _outputs():
+        path, checksum = Path(output["path"]), str(output["md5"])
+        yield path, checksum
+        if checksum.endswith(_FOLDER):
+            yield from _files_in(path, _object(cache, checksum))
+
+
+def _outputs() -> list[dict[str, Any]]:
+    """Return the outputs that dvc.lock lists."""
+    if not LOCK.exists():
+        return []
+    try:
+        stages = (read_yaml(LOCK) or {}).get("stages") or {}
+        outputs = [output for entry in stages.values() for output in entry.get("outs", [])]
+        return [output for output in outputs if output["path"] and output["md5"]]
+    except (InputError, AttributeError, KeyError, TypeError):
+        raise InputError(f"{LOCK}: damaged; run `git checkout {LOCK}`") from None
+
+
+def _files_in(folder: Path, listing: Path) -> Iterator[tuple[Path, str]]:
+    """Yield path and MD5 of each file of a folder; nothing if the list is missing or damaged."""
+    try:
+        entries = json.loads(listing.read_bytes())
+        yield from [(folder / entry["relpath"], entry["md5"]) for entry in entries]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+
+
+def _object(cache: Path, checksum: str) -> Path:
+    return cache / checksum[:2] / checksum[2:]
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+if __name__ == "__main__":
+    run(main)
