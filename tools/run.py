@@ -16,6 +16,7 @@ from types import FrameType
 
 from handwriting.common.params.schema import Params
 from stages.common import paths
+from stages.common.outputs import delete_leftovers
 from tools.check_params import check
 from tools.prune import prune
 from tools.verify import verify
@@ -55,6 +56,7 @@ def main() -> None:
     if not _reproduce(dvc, params):
         _explain_failure(dvc)
         sys.exit(INTERRUPTED if dvc.was_interrupted else 1)
+    delete_leftovers()
     dvc.succeeds("metrics", "show")
     print(
         "\nRead: report.html    Charts: make plots    Tables: metrics/, plots/    Models: models/\n"

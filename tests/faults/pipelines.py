@@ -1,12 +1,15 @@
 """A built pipeline to damage, and how to see that it is as before."""
 
 import hashlib
+import json
 import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import CompletedProcess
+
+from ruamel.yaml import YAML
 
 from tests.helpers import Repository, copy
 
@@ -103,11 +106,47 @@ class DamagedPipeline(Repository):
         path = os.pathsep.join(filter(None, [str(INJECTION), os.environ.get("PYTHONPATH")]))
         return self.run(*command, env={**variables, "PYTHONPATH": path})
 
-    def check_recovery(self) -> None:
-        """Check that `dvc repro` ends with the bytes of an undisturbed run, and nothing else."""
+    def stored(self, name: str) -> list[Path]:
+        """Return the files in DVC's cache of an output, for a folder its list first."""
+        checksum = self._checksums()[name]
+        cache = self.root / ".dvc/cache/files/md5"
+        found = [cache / checksum[:2] / checksum[2:]]
+        if checksum.endswith(".dir"):
+            entries = json.loads(found[0].read_text())
+            found += [cache / entry["md5"][:2] / entry["md5"][2:] for entry in entries]
+        return found
+
+    def _checksums(self) -> dict[str, str]:
+        outputs = [output for entry in self.lock().values() for output in entry.get("outs", [])]
+        return {output["path"]: output["md5"] for output in outputs}
+
+    def lock(self) -> dict[str, dict]:
+        """Return the entries of dvc.lock by stage."""
+        return YAML(typ="safe").load(self.root / "dvc.lock")["stages"]
+
+    def forget(self, stage: str) -> None:
+        """Delete the results of a stage from the cache, so that DVC has to run it again."""
+        for name in TARGETS[stage][2]:
+            for stored in self.stored(name):
+                stored.unlink(missing_ok=True)
+
+    def check_recovery(self, order_of_lock: bool = True) -> None:
+        """Check that `dvc repro` ends with the bytes of an undisturbed run, and nothing else.
+
+        `order_of_lock` is False if the stages in dvc.lock may be in another order.
+        """
         self.succeed("dvc", "repro")
-        assert results(self.root) == self.built.results
+        if not order_of_lock:
+            assert self.lock() == DamagedPipeline(self.built.repository.root, self.built).lock()
+            self.succeed("git", "checkout", "--quiet", "dvc.lock")
+        assert differences(results(self.root), self.built.results) == {}
         assert self.succeed("git", "status", "--short") == ""
+
+
+def differences(found: dict[str, str], expected: dict[str, str]) -> dict[str, str]:
+    """Return the files that are new, missing or changed."""
+    names = {name for name, _ in found.items() ^ expected.items()}
+    return {name: f"{expected.get(name)} became {found.get(name)}" for name in sorted(names)}
 
 
 def results(root: Path) -> dict[str, str]:

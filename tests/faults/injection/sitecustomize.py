@@ -1,4 +1,4 @@
-"""Makes something go wrong in one process at a chosen moment; Python imports this file at its start.
+"""Makes something go wrong in one process at a chosen moment; Python imports it at its start.
 
 The tests put this folder on PYTHONPATH. The code of the project is not changed: an audit hook of
 Python is called just before a file is opened or renamed, and the system does the rest. Environment:
@@ -8,12 +8,12 @@ FAULT_IN
 FAULT_AT
     The moment: `open` (before the first output is written), `replace` (an output is written, and
     before it gets its name), `exit` (all outputs have their names), or for DVC `lock` (before
-    ``dvc.lock`` is written), `in lock` (while it is written) and `cache` (before an output is moved
-    into the cache).
+    ``dvc.lock`` is written), `in lock` (while it is written) and `cache` (before an output is
+    stored in the cache).
 FAULT
     What happens then: `kill` (SIGKILL); `limit N` (no file can be larger than N bytes from now on,
-    which for a program is like a full disk); `kill at N` (the same, and the system kills the process
-    in the middle of the write that would exceed it); `params` (somebody edits params.yaml).
+    which for a program is like a full disk); `kill at N` (the same, and the system kills the
+    process in the middle of the write that would exceed it); `params` (somebody edits params.yaml).
 """
 
 import atexit

@@ -1,11 +1,17 @@
+import errno
+import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from stages.common.outputs import atomic_write, write_csv, write_json
+from handwriting.common.errors import InputError
+from stages.common import read_params
+from stages.common.outputs import atomic_write, delete_leftovers, write_csv, write_json
 from tests.helpers import PROJECT
 
 
@@ -28,6 +34,17 @@ def write_half_a_folder(path: Path) -> None:
         temporary.mkdir()
         (temporary / "new.txt").write_text("half of the n")
         raise UnexpectedError
+
+
+def write_large_text(path: Path) -> None:
+    with atomic_write(path) as folder:
+        folder.mkdir()
+        write_csv(["number"], [[number] for number in range(10_000)], folder / "large.csv")
+
+
+def write_large_array(path: Path) -> None:
+    with atomic_write(path / "large.npy") as file:
+        np.save(file, np.arange(10_000))
 
 
 def test_a_file_is_written_with_its_folders(tmp_path: Path) -> None:
@@ -129,3 +146,63 @@ def test_a_failure_while_rows_are_computed_leaves_the_old_table(tmp_path: Path) 
         write_csv(("a",), ((1 / n,) for n in (1, 0)), path)
     assert path.read_bytes() == before
     assert names(tmp_path) == ["table.csv"]
+
+
+@pytest.mark.parametrize("write", [write_large_text, write_large_array])
+def test_a_full_disk_is_one_line_with_the_name_of_the_output(
+    write: Callable[[Path], None], tmp_path: Path
+) -> None:
+    """The limit of the size of a file makes a write fail as a full disk does."""
+    path = tmp_path / "results"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(
+            InputError, match=r"^\S+/results/large.*: cannot be written: "
+        ) as raised:
+            write(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert ".tmp-" not in str(raised.value)
+    assert "run `dvc repro`" in str(raised.value)
+    assert [found for found in tmp_path.rglob("*") if found.is_file()] == []
+
+
+def test_an_error_while_an_input_is_read_is_not_taken_for_one_of_the_output(
+    tmp_path: Path,
+) -> None:
+    with (
+        pytest.raises(PermissionError),
+        atomic_write(tmp_path / "results" / "numbers.csv"),
+    ):
+        raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "data" / "input"))
+
+
+def test_parameters_that_change_in_the_meantime_keep_the_output_from_being_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    params = (PROJECT / "params.yaml").read_text()
+    Path("params.yaml").write_text(params)
+    read_params.load()
+    Path("params.yaml").write_text(params + "# a comment\n")
+    write_json({"number": 1}, Path("first.json"))
+    Path("params.yaml").write_text(params.replace("\nseed: 0\n", "\nseed: 1\n"))
+    with pytest.raises(InputError, match=r"^params.yaml: changed while this stage ran"):
+        write_json({"number": 2}, Path("second.json"))
+    read_params.load()
+    assert names(tmp_path) == ["first.json", "params.yaml"]
+
+
+def test_leftovers_of_killed_processes_are_deleted_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("models/digits/.tree.skops.tmp-x/tree.skops", "data/raw/digits.csv", ".env"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text("")
+    Path(".report.html.tmp-x").mkdir()
+    delete_leftovers()
+    files = [path.as_posix() for path in Path().rglob("*") if path.is_file()]
+    assert sorted(files) == [".env", "data/raw/digits.csv"]
+    assert names(Path("models/digits")) == []
