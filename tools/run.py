@@ -16,8 +16,8 @@ from types import FrameType
 
 from handwriting.common.params.schema import Params
 from stages.common import paths
-from stages.common.outputs import delete_leftovers
 from tools.check_params import check
+from tools.leftovers import delete_leftovers
 from tools.prune import prune
 from tools.verify import verify
 

@@ -56,15 +56,6 @@ def atomic_write(path: Path) -> Iterator[Path]:
             temporary.replace(path)
 
 
-def delete_leftovers() -> None:
-    """Delete what killed processes left if DVC has restored their outputs without running them."""
-    folders = ("data", "models", "metrics", "plots")
-    leftovers = [found for folder in folders for found in Path(folder).rglob(".*.tmp-*")]
-    leftovers += Path().glob(".*.tmp-*")
-    for leftover in leftovers:
-        shutil.rmtree(leftover, ignore_errors=True)
-
-
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
     """Turn the system's refusal to write an output into one line with the output's path."""

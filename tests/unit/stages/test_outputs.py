@@ -11,7 +11,7 @@ import pytest
 
 from handwriting.common.errors import InputError
 from stages.common import read_params
-from stages.common.outputs import atomic_write, delete_leftovers, write_csv, write_json
+from stages.common.outputs import atomic_write, write_csv, write_json
 from tests.helpers import PROJECT
 
 
@@ -192,17 +192,3 @@ def test_parameters_that_change_in_the_meantime_keep_the_output_from_being_writt
         write_json({"number": 2}, Path("second.json"))
     read_params.load()
     assert names(tmp_path) == ["first.json", "params.yaml"]
-
-
-def test_leftovers_of_killed_processes_are_deleted_and_nothing_else(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in ("models/digits/.tree.skops.tmp-x/tree.skops", "data/raw/digits.csv", ".env"):
-        Path(name).parent.mkdir(parents=True, exist_ok=True)
-        Path(name).write_text("")
-    Path(".report.html.tmp-x").mkdir()
-    delete_leftovers()
-    files = [path.as_posix() for path in Path().rglob("*") if path.is_file()]
-    assert sorted(files) == [".env", "data/raw/digits.csv"]
-    assert names(Path("models/digits")) == []
