@@ -16,8 +16,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from dvc.exceptions import DvcException
+from dvc.schema import COMPILED_LOCKFILE_SCHEMA
+from dvc.utils.serialize import load_yaml
+from voluptuous import Invalid
+
 from handwriting.common.errors import InputError
-from handwriting.common.params.yaml_reader import read_yaml
 
 LOCK = Path("dvc.lock")
 # DVC's name for a folder's list of files ends with this.
@@ -72,15 +76,14 @@ def _locked_files(cache: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _outputs() -> list[dict[str, Any]]:
-    """Return the outputs that dvc.lock lists."""
+    """Return the outputs that dvc.lock lists, if DVC can read it."""
     if not LOCK.exists():
         return []
     try:
-        stages = (read_yaml(LOCK) or {}).get("stages") or {}
-        outputs = [output for entry in stages.values() for output in entry.get("outs", [])]
-        return [output for output in outputs if output["path"] and output["md5"]]
-    except (InputError, AttributeError, KeyError, TypeError):
+        stages = COMPILED_LOCKFILE_SCHEMA(load_yaml(str(LOCK))).get("stages", {})
+    except (DvcException, Invalid):
         raise InputError(f"{LOCK}: damaged; run `git checkout {LOCK}`") from None
+    return [output for entry in stages.values() for output in entry.get("outs", [])]
 
 
 def _files_in(folder: Path, listing: Path) -> Iterator[tuple[Path, str]]:

@@ -79,9 +79,9 @@ def test_a_file_that_is_not_in_the_cache_is_no_damage(project: Repository) -> No
 
 
 @pytest.mark.parametrize(
-    "content", ["<<<<<<< HEAD\n", "stages: [1]\n", "- 1\n", "stages: {a: 1}\n"]
+    "content", ["", "<<<<<<< HEAD\n", "stages: [1]\n", "- 1\n", "stages: {a: 1}\n", "\x01", "\xff"]
 )
 def test_a_damaged_lock_is_one_line(project: Repository, content: str) -> None:
-    Path("dvc.lock").write_text(content)
+    Path("dvc.lock").write_text(content, encoding="latin-1")
     with pytest.raises(InputError, match=r"^dvc.lock: damaged; run `git checkout dvc.lock`$"):
         verify()
