@@ -298,6 +298,8 @@ def test_a_running_stage_reads_no_file_twice(
         if not name.endswith((".py", ".npy"))
     )
     assert times
+    # It is read again before each output gets its name, to see whether it has changed.
+    del times["params.yaml"]
     assert {name: count for name, count in times.items() if count > 1} == {}
 
 
