@@ -15,6 +15,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from handwriting.common.images import LabelledImages
 from handwriting.data import datasets, mirrors, table
+from stages.common import read_params
 from tests.helpers import (
     MIRROR,
     PROJECT,
@@ -76,6 +77,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _Pipeli
 
 def _folder(item: pytest.Item) -> str:
     return item.path.relative_to(PROJECT / "tests").parts[0]
+
+
+@pytest.fixture(autouse=True)
+def forgotten_params(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stage is a process of its own; in tests, each begins without another one's parameters."""
+    monkeypatch.setattr(read_params, "_loaded", [])
 
 
 @pytest.fixture(scope="session")

@@ -126,7 +126,8 @@ def test_suspects_are_the_images_on_which_all_good_models_disagree_with_the_labe
     good = [
         rows
         for rows in predictions.values()
-        if np.mean([row["actual"] == row["predicted"] for row in rows]) >= 0.98
+        if np.mean([row["actual"] == row["predicted"] for row in rows])
+        >= PARAMS["suspects"]["min_accuracy"]
     ]
     expected = {
         rows[0]["index"]
