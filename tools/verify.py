@@ -80,7 +80,8 @@ def _outputs() -> list[dict[str, Any]]:
     if not LOCK.exists():
         return []
     try:
-        stages = COMPILED_LOCKFILE_SCHEMA(load_yaml(str(LOCK))).get("stages", {})
+        # A process that was killed while it wrote leaves an empty file, which DVC refuses.
+        stages = COMPILED_LOCKFILE_SCHEMA(load_yaml(str(LOCK)) or None).get("stages", {})
     except (DvcException, Invalid):
         raise InputError(f"{LOCK}: damaged; run `git checkout {LOCK}`") from None
     return [output for entry in stages.values() for output in entry.get("outs", [])]
