@@ -6,6 +6,7 @@ import tempfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import pooch
 import requests
@@ -13,6 +14,10 @@ import requests
 from handwriting.common.errors import InputError
 
 RETRIES = 1
+# A server could send without end, and a small file can decompress to any size. A table of a million
+# images of 28×28 pixels has 2 GB; the largest file of MNIST has 47 MB.
+LARGEST_DOWNLOAD = 4 * 2**30
+LARGEST_CONTENT = 2**28
 # The messages of pooch about each attempt would hide our one line per skipped mirror.
 pooch.get_logger().setLevel("WARNING")
 
@@ -119,15 +124,19 @@ def _read_local(folder: Path, name: str) -> bytes:
 
 def _decompress(path: Path) -> bytes:
     try:
-        return gzip.decompress(path.read_bytes())
+        with gzip.open(path) as file:
+            content = file.read(LARGEST_CONTENT + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise _MirrorError(f"{path.name}: not a complete gzip file: {error}") from None
+    if len(content) > LARGEST_CONTENT:
+        raise _MirrorError(f"{path.name}: more than {LARGEST_CONTENT // 2**20} MiB of content")
+    return content
 
 
 def _download(url: str, folder: Path, timeout: float, progress: bool) -> Path:
     """Download with pooch: with retries, into a temporary file that is renamed at the end."""
     base, _, name = url.rpartition("/")
-    downloader = pooch.HTTPDownloader(progressbar=progress, timeout=timeout)
+    downloader = _LimitedDownloader(progressbar=progress, timeout=timeout)
     source = pooch.create(folder, f"{base}/", registry={name: None}, retry_if_failed=RETRIES)
     try:
         return Path(source.fetch(name, downloader=downloader))
@@ -139,6 +148,32 @@ def _download(url: str, folder: Path, timeout: float, progress: bool) -> Path:
         raise _MirrorError(f"{name}: no connection, or connection lost") from None
     except (requests.RequestException, ValueError) as error:
         raise _MirrorError(f"{name}: {error}") from None
+
+
+class _LimitedDownloader(pooch.HTTPDownloader):
+    """Stops a download that is larger than any table."""
+
+    def __call__(self, url: str, output_file: str, source: object) -> None:
+        with Path(output_file).open("wb") as file:
+            super().__call__(url, _LimitedFile(file), source)
+
+
+class _LimitedFile:
+    """Passes bytes on until there are too many."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._left = file, LARGEST_DOWNLOAD
+
+    def write(self, content: bytes) -> int:
+        """Write a part of the download."""
+        self._left -= len(content)
+        if self._left < 0:
+            raise ValueError(f"more than {LARGEST_DOWNLOAD / 2**30:g} GiB")
+        return self._file.write(content)
+
+    def flush(self) -> None:
+        """Write what the file has buffered."""
+        self._file.flush()
 
 
 def _status(error: requests.HTTPError) -> str:

@@ -7,7 +7,10 @@ import itertools
 import os
 import shutil
 import subprocess
+import threading
+import time
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -34,7 +37,7 @@ QUICK = {
     "flipped in the cache-train",
     "two runs-curve",
     "truncated to half",
-}
+}  # and a network that is cut
 
 
 def cases(*faults: str, stages: tuple[str, ...] = tuple(TARGETS)) -> list:
@@ -289,6 +292,57 @@ def test_two_runs_at_once(
         assert run.returncode == 0 or "lock" in text or "busy" in text
     pipeline.check_recovery()
     record_property("outcome", (fault, stage, "the second waited, or was refused in one line"))
+
+
+class Cut(BaseHTTPRequestHandler):
+    """A server that fails in the way that the first part of the path names."""
+
+    def do_GET(self) -> None:
+        """Promise a table, and send less."""
+        kind = self.path.split("/")[1]
+        self.send_response(500 if kind == "error" else 200)
+        self.send_header("Content-Length", "1000000")
+        self.end_headers()
+        if kind != "error":
+            self.wfile.write(b"label,pixel0\n" + b"1,2\n" * 1000)
+        if kind == "silence":
+            time.sleep(3)
+
+    def log_message(self, *words: object) -> None:
+        """Print nothing."""
+
+
+NETWORK = {
+    "cut": "no connection, or connection lost",
+    "silence": "no response for 1 s",
+    "error": "HTTP status 500",
+    "no server": "no connection, or connection lost",
+}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, marks=() if kind == "cut" else pytest.mark.thorough, id=kind)
+        for kind in NETWORK
+    ],
+)
+def test_a_network_that_fails_in_a_download(
+    pipeline: DamagedPipeline, kind: str, record_property: Record
+) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Cut) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        port = 9 if kind == "no server" else server.server_port
+        location = f"http://127.0.0.1:{port}/{kind.split()[0]}/digits.csv"
+        source = {"kind": "csv", "location": location, "timeout": 1}
+        pipeline.edit_params(lambda params: params["datasets"]["digits"].update(source=source))
+        check_failure(pipeline.run("dvc", "repro", TARGETS["fetch"][0]), line=NETWORK[kind])
+        server.shutdown()
+    pipeline.succeed("git", "checkout", "--quiet", "params.yaml")
+    pipeline.check_recovery()
+    record_property(
+        "outcome", (f"network: {kind}", "fetch", "refused in one line, then built again")
+    )
 
 
 LOCKS: dict[str, Callable[[bytes], bytes]] = {

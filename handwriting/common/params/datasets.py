@@ -2,7 +2,8 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from handwriting.common.params.base import (
     CountOrFraction,
@@ -14,7 +15,20 @@ from handwriting.common.params.base import (
 )
 from handwriting.common.params.models import Hyperparameters
 
-Location = Annotated[str, Field(min_length=1)]
+# Nobody else can answer for these hosts, so they need no encryption.
+_OWN_HOSTS = ("127.0.0.1", "localhost")
+
+
+def _check_address(location: str) -> str:
+    """Refuse addresses whose answers somebody on the way could change."""
+    scheme, found, rest = location.partition("://")
+    host = rest.partition("/")[0].partition(":")[0]
+    if found and scheme != "https" and not (scheme == "http" and host in _OWN_HOSTS):
+        raise PydanticCustomError("address", "Input should be a path or an https:// address")
+    return location
+
+
+Location = Annotated[str, Field(min_length=1), AfterValidator(_check_address)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 

@@ -264,6 +264,16 @@ DIGITS_SOURCE = "datasets.digits.source"
             {"kind": "images", "location": "x", "paper": 256, "ink": 0},
             "source.paper: 256; must be less than or equal to 255",
         ),
+        (
+            DIGITS_SOURCE,
+            {"kind": "csv", "location": "http://example.org/digits.csv"},
+            "location: 'http://example.org/digits.csv'; must be a path or an https:// address",
+        ),
+        (
+            DIGITS_SOURCE,
+            {"kind": "mnist", "mirrors": ["ftp://localhost/"], "writers": [], "timeout": 1},
+            "mirrors[0]: 'ftp://localhost/'; must be a path or an https:// address",
+        ),
         ("submissions", GONE, "submissions: missing"),
         ("submissions", {"digits": unlabelled_digits()}, "'digits' is also the name of a dataset"),
         (

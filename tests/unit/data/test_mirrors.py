@@ -154,3 +154,23 @@ def test_download_that_fails_raises_input_error(
 def test_urls_are_told_from_paths() -> None:
     assert mirrors.is_url("https://example.org/mnist/")
     assert not mirrors.is_url("../shared/mnist")
+
+
+def test_a_download_that_is_larger_than_allowed_is_stopped(
+    server: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mirrors, "LARGEST_DOWNLOAD", 10)
+    content, lines = fetch(f"{server}/good", str(folder))
+    assert content == CONTENT
+    assert lines[0].startswith(f"skipped mirror: {server}/good (digits.gz: more than ")
+
+
+def test_a_file_that_decompresses_to_more_than_allowed_is_skipped(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bomb = tmp_path_factory.mktemp("bomb")
+    (bomb / "digits.gz").write_bytes(gzip.compress(bytes(2**21)))
+    monkeypatch.setattr(mirrors, "LARGEST_CONTENT", 2**20)
+    content, lines = fetch(str(bomb), str(folder))
+    assert content == CONTENT
+    assert "digits.gz: more than 1 MiB of content" in lines[0]
