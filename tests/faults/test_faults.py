@@ -314,7 +314,7 @@ class Cut(BaseHTTPRequestHandler):
 
 NETWORK = {
     "cut": "no connection, or connection lost",
-    "silence": "no response for 1 s",
+    "silence": "no connection, or connection lost",
     "error": "HTTP status 500",
     "no server": "no connection, or connection lost",
 }
