@@ -1,8 +1,8 @@
 """Saves and loads fitted models: without pickle, and with the same bytes for the same fit.
 
 A model file says of itself that it is whole. It ends with a checksum of everything before it, and
-`load` compares it before it expands or creates anything. This finds damage. It is no signature: who
-forges a file can write the checksum, too. So what follows checks the content as well.
+`load` compares it before it expands or creates anything. This finds damage. It is not a signature:
+anyone who forges a file can also compute its checksum. So `load` checks the content as well.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ _FORMAT = 2
 # The end of a model file. The checksum is that of all bytes before it, with the format number.
 _SEAL = re.compile(rb"handwriting model, format (\d+), SHA-256 ([0-9a-f]{64})\Z")
 _N_DIGITS = 64
-# Models for MNIST have up to 150 MB when expanded. A file that expands to more than this is forged.
+# The largest model, MNIST's forest, has 106 MiB when expanded. What expands to far more is refused.
 _MAX_BYTES = 2**30
 
 _SCHEMA = "schema.json"
