@@ -96,7 +96,7 @@ def _small_model(name: str, kind: str, findings: Findings) -> tuple[Block, Block
         "deskew": {"size": 2 * (side + 2), "margin": 1, "slant": 0.5, "scaling": 0},
         "gradients": {"n_cells": 6, "step": 3, "sigma": 2},
     }
-    return _model(name, kind, findings, features, shares=(0.005, 0.02, 0.2), share=0.005)
+    return _model(name, kind, findings, features, shares=(0.0025, 0.005, 0.02), share=0.005)
 
 
 def _large_model(name: str, kind: str, findings: Findings) -> tuple[Block, Block]:

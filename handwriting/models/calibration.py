@@ -5,6 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+from joblib import Parallel, delayed
 from scipy.optimize import minimize_scalar
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.validation import check_is_fitted
@@ -69,6 +70,8 @@ class CalibratedClassifier(ClassifierMixin, BaseEstimator):
     def fit(self, X: npt.NDArray[Any], y: npt.NDArray[Any], folds: list[Fold]) -> Self:
         """Fit the classifier to all samples, and the exponent to the scores of held-out samples.
 
+        The fits run one after the other unless `joblib.parallel_config` says otherwise.
+
         Parameters
         ----------
         X : ndarray of shape (n_samples, n_features)
@@ -78,11 +81,14 @@ class CalibratedClassifier(ClassifierMixin, BaseEstimator):
             and of the held-out samples that it scores. At least one fold.
         """
         self.classes_ = np.unique(y)
-        scores = [self._held_out_scores(X, y, *fold) for fold in folds]
+        # The longest fit comes first.
+        fits = [delayed(_fit)(self.classifier, X, y)]
+        fits += [delayed(self._held_out_scores)(X, y, *fold) for fold in folds]
+        classifier, *scores = Parallel(require="sharedmem")(fits)
         held_out = np.concatenate([validated for _, validated in folds])
         targets = np.searchsorted(self.classes_, y[held_out])
         self.exponent_ = _best_exponent(np.concatenate(scores), targets)
-        self.classifier_ = clone(self.classifier).fit(X, y)
+        self.classifier_ = classifier
         self.novelty_ = clone(self.novelty).fit(X, y)
         return self
 
@@ -114,11 +120,15 @@ class CalibratedClassifier(ClassifierMixin, BaseEstimator):
         validated: npt.NDArray[np.intp],
     ) -> Float64Array:
         """Score the held-out samples of a fold; a class without training samples scores lowest."""
-        classifier = clone(self.classifier).fit(X[fitted], y[fitted])
+        classifier = _fit(self.classifier, X[fitted], y[fitted])
         known = _log_scores(classifier, X[validated])
         scores = np.repeat(known.min(axis=1, keepdims=True), len(self.classes_), axis=1)
         scores[:, np.searchsorted(self.classes_, classifier.classes_)] = known
         return scores
+
+
+def _fit(classifier: Any, X: npt.NDArray[Any], y: npt.NDArray[Any]) -> Any:
+    return clone(classifier).fit(X, y)
 
 
 def _log_scores(classifier: Any, X: npt.NDArray[Any]) -> Float64Array:

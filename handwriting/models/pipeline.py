@@ -4,6 +4,7 @@ A model maps raw pixels, shape (n, height * width), to digits and their probabil
 are inside it, so an image cannot be prepared differently from the training images.
 """
 
+from joblib import parallel_config
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline, make_pipeline
 
@@ -60,7 +61,8 @@ def fit(model: Pipeline, train: LabelledImages, folds: list[Fold]) -> Pipeline:
     parallel = hasattr(calibrated.classifier, "n_jobs")
     if parallel:
         calibrated.classifier.n_jobs = -1
-    model.fit(train.pixels, train.labels, classifier__folds=folds)
+    with _parallel_fits(calibrated.classifier):
+        model.fit(train.pixels, train.labels, classifier__folds=folds)
     if parallel:
         # Threads add up the trees' votes in the order in which they finish, which changes the last
         # bits of the sums from one prediction to the next.
@@ -71,6 +73,16 @@ def fit(model: Pipeline, train: LabelledImages, folds: list[Fold]) -> Pipeline:
 def image_format(model: Pipeline) -> ImageFormat:
     """Return the size and the pixel range of the images that a model takes."""
     return ImageFormat.model_validate(model["images"].get_params())
+
+
+def _parallel_fits(classifier: BaseEstimator) -> parallel_config:
+    """Return how joblib runs the fits of the folds, as a context manager."""
+    from sklearn.tree import DecisionTreeClassifier
+
+    # The other classifiers use all cores for each fit.
+    return parallel_config(
+        "threading", n_jobs=-1 if isinstance(classifier, DecisionTreeClassifier) else 1
+    )
 
 
 def _build_features(features: Features, image: ImageFormat) -> BaseEstimator | str:

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from joblib import parallel_config
 from scipy.special import softmax
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import log_loss
@@ -51,6 +52,17 @@ def test_probabilities_have_the_sum_1_and_the_prediction_is_the_most_probable(
     np.testing.assert_allclose(found.sum(axis=1), 1)
     assert (found > 0).all()
     np.testing.assert_array_equal(model.predict(X[600:]), model.classes_[found.argmax(axis=1)])
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_fits_side_by_side_are_the_same_as_one_after_the_other(
+    name: str, X: np.ndarray, digits: LabelledImages
+) -> None:
+    one = fit(name, X, digits.labels)
+    with parallel_config("threading", n_jobs=2):
+        two = fit(name, X, digits.labels)
+    assert one.exponent_ == two.exponent_
+    np.testing.assert_array_equal(one.predict_proba(X[600:]), two.predict_proba(X[600:]))
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
