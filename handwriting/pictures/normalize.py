@@ -15,6 +15,7 @@ from handwriting.common.params.datasets import ImageFormat
 
 UInt8Array = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
+Float64Array = npt.NDArray[np.float64]
 
 # Larger pictures are reduced; a page of 40 lines then still has 25 pixels per digit.
 _LONGEST_SIDE = 2000
@@ -93,7 +94,8 @@ def already_framed(grey: UInt8Array, image: ImageFormat) -> UInt8Array | None:
     if corner not in (0, 255):
         return None
     ink = grey if corner == 0 else 255 - grey
-    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    by_row, by_column = _projections(ink)
+    rows, columns = by_row.nonzero()[0], by_column.nonzero()[0]
     if len(rows) == 0:
         return None
     lay = framing(image)
@@ -108,7 +110,7 @@ def already_framed(grey: UInt8Array, image: ImageFormat) -> UInt8Array | None:
         return None
     if lay.by_mass:
         # Centres of mass are in the pixel after the middle.
-        down, right = _centre_of_mass(ink)
+        down, right = _centre_of_mass(by_row, by_column)
         if abs(down - image.height // 2) > 0.55 or abs(right - image.width // 2) > 0.55:
             return None
     if image.pixel_max == 255:
@@ -201,7 +203,7 @@ def frame(ink: Floats, image: ImageFormat) -> UInt8Array:
         else _resize(digit, height, width)
     )
     if lay.by_mass:
-        down, right = _centre_of_mass(digit)
+        down, right = _centre_of_mass(*_projections(digit))
         top, left = round(image.height // 2 - down), round(image.width // 2 - right)
     else:
         top, left = (image.height - height) // 2, (image.width - width) // 2
@@ -296,9 +298,13 @@ def _count_dots(ink: Floats, height: int, width: int, blocks: int) -> Floats:
     return np.asarray(counts, dtype=np.float32)
 
 
-def _centre_of_mass(ink: Floats | UInt8Array) -> tuple[float, float]:
+def _projections(ink: Floats | UInt8Array) -> tuple[Float64Array, Float64Array]:
+    """Return the sum of each row and of each column."""
+    return ink.sum(axis=1, dtype=np.float64), ink.sum(axis=0, dtype=np.float64)
+
+
+def _centre_of_mass(by_row: Float64Array, by_column: Float64Array) -> tuple[float, float]:
     """Return row and column of the centre of mass of ink that is not 0 everywhere."""
-    by_row, by_column = ink.sum(axis=1, dtype=np.float64), ink.sum(axis=0, dtype=np.float64)
     total = by_row.sum()
     down = by_row @ np.arange(len(by_row)) / total
     right = by_column @ np.arange(len(by_column)) / total
