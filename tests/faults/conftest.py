@@ -29,23 +29,27 @@ class _Record:
     what has not passed yet, and the table has everything.
     """
 
-    KEY = "faults/outcomes"
+    KEY = "faults/passed"
 
     def __init__(self, config: pytest.Config, is_continued: bool) -> None:
         self.cache = config.cache
-        self.outcomes = self.cache.get(self.KEY, {}) if is_continued else {}
+        self.passed = self.cache.get(self.KEY, {}) if is_continued else {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Remember a test that has passed."""
         if report.when == "call" and report.passed:
-            said = [value for name, value in report.user_properties if name == "outcome"]
-            self.outcomes[report.nodeid] = said
-            self.cache.set(self.KEY, self.outcomes)
+            self.passed[report.nodeid] = [tuple(value) for value in report.user_properties]
+            self.cache.set(self.KEY, self.passed)
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Write the table if no test failed."""
         if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
-            table.write(tuple(outcome) for said in self.outcomes.values() for outcome in said)
+            said = [value for values in self.passed.values() for value in values]
+            table.write(
+                [tuple(value) for name, value in said if name == "outcome"],
+                [value for name, value in said if name == "input"],
+                [tuple(value) for name, value in said if name == "fuzzer"],
+            )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
