@@ -49,6 +49,7 @@ class _Record:
                 [tuple(value) for name, value in said if name == "outcome"],
                 [value for name, value in said if name == "input"],
                 [tuple(value) for name, value in said if name == "fuzzer"],
+                [tuple(value) for name, value in said if name == "machine"],
             )
 
 

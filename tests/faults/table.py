@@ -41,11 +41,22 @@ Each case is a sound content with random changes, or random content. A reader ha
 it: no other exception, at most 20 seconds, less than 1 GiB of memory more.
 """
 
+_MACHINES = """\
+## Other machines
+
+The stages train, evaluate, compare and suspects of the small pipeline, under settings that other \
+machines may have. The columns are what differs from the settings of the machine that ran the \
+tests: model files, with the largest difference of their probabilities for random images; \
+probabilities in the tables of predictions; other results. The predicted digits and all metrics \
+are the same in each row.
+"""
+
 
 def write(
     outcomes: Iterable[tuple[str, str, str]],
     inputs: Iterable[str],
     fuzzers: Iterable[tuple[str, int, int]],
+    machines: Iterable[tuple[str, str, str, str]],
 ) -> None:
     """Write what was tried and how it ended.
 
@@ -57,9 +68,12 @@ def write(
         The kind of each faulty input.
     fuzzers : iterable of (reader, number of cases, number of refused cases)
         One for each run of a fuzzer; of a reader's runs, the longest counts.
+    machines : iterable of (setting, models, probabilities, other results)
+        What differs under each setting.
     """
     lines = [_INTRODUCTION, *_faults(sorted(outcomes)), "", _INPUTS, *_kinds(Counter(inputs))]
     lines += ["", _FUZZERS, *_readers(sorted(fuzzers))]
+    lines += ["", _MACHINES, *_settings(machines)]
     README.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -88,3 +102,9 @@ def _readers(runs: list[tuple[str, int, int]]) -> Iterator[str]:
     yield from ("| reader | cases | refused |", "|---|---|---|")
     for reader, (n_cases, n_refused) in longest.items():
         yield f"| {reader} | {n_cases:,} | {n_refused:,} |"
+
+
+def _settings(machines: Iterable[tuple[str, str, str, str]]) -> Iterator[str]:
+    """Yield one row per setting of the machine."""
+    yield from ("| setting | models | predictions | other results |", "|---|---|---|---|")
+    yield from (f"| {' | '.join(row)} |" for row in sorted(machines))
