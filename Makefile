@@ -14,7 +14,7 @@ ENVIRONMENT := .venv/python-$(VERSION)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run plots diff page check test test-faults lint format bench environment lock
+.PHONY: help run plots diff page check test test-faults test-faults-rest lint format bench environment lock
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -44,7 +44,10 @@ test: $(ENVIRONMENT) ## run all tests, including the whole pipeline on the real 
 	@python -m pytest --numprocesses 2
 
 test-faults: $(ENVIRONMENT) ## inject faults into all stages and fuzz the readers; writes tests/faults/README.md
-	@WRITE_FAULTS=yes python -m pytest --numprocesses 2 -m "thorough or not thorough" tests/faults
+	@WRITE_FAULTS=all python -m pytest --numprocesses 2 -m "thorough or not thorough" tests/faults
+
+test-faults-rest: $(ENVIRONMENT) ## the same, without what has passed since `make test-faults` was started
+	@WRITE_FAULTS=rest python -m pytest --numprocesses 2 -m "thorough or not thorough" tests/faults
 
 lint: $(ENVIRONMENT) ## check style and types
 	@ruff check

@@ -78,6 +78,10 @@ def _copy(source: CsvFile, image: ImageFormat, key: str, path: Path) -> None:
             )
         else:
             origin = _existing(source.location, key)
+            if origin.is_dir():
+                raise InputError(
+                    f"{key}.location of {paths.PARAMS}: {source.location}: a folder; must be a file"
+                )
         _check_hash(origin, source, key)
         with _explained(key):
             table.add_header(origin, source.location, path)

@@ -28,9 +28,9 @@ def main() -> None:
         "datasets": [_dataset(params, name) for name in params.datasets],
         "models": [_model(params, name) for name in params.models],
     }
-    template = paths.REPORT_TEMPLATE.read_text(encoding="utf-8")
+    page = html.render_file(paths.REPORT_TEMPLATE, content)
     with atomic_write(paths.REPORT) as path:
-        path.write_text(html.render(template, content), encoding="utf-8", newline="\n")
+        path.write_text(page, encoding="utf-8", newline="\n")
 
 
 def _dataset(params: Params, name: str) -> Row:

@@ -14,10 +14,10 @@ from stages.common.outputs import atomic_write
 
 def main() -> None:
     """Write the page with the Vega of the installed vl-convert."""
-    template = paths.PLOTS_PAGE_TEMPLATE.read_text(encoding="utf-8")
     vega = html.inline_script(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
+    page = html.render_file(paths.PLOTS_PAGE_TEMPLATE, {"vega": vega})
     with atomic_write(paths.PLOTS_PAGE) as path:
-        path.write_text(html.render(template, {"vega": vega}), encoding="utf-8", newline="\n")
+        path.write_text(page, encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

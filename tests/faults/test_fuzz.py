@@ -46,8 +46,27 @@ def limited_memory() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_AS, limits)
 
 
-def try_cases(cases: st.SearchStrategy[Any], read: Callable[[Any], object], n_cases: int) -> None:
+Try = Callable[[st.SearchStrategy[Any], Callable[[Any], object], int], None]
+
+
+@pytest.fixture
+def try_cases(
+    request: pytest.FixtureRequest, record_property: Callable[[str, object], None]
+) -> Try:
     """Read many cases; each is read or refused, and some are refused."""
+
+    def run(cases: st.SearchStrategy[Any], read: Callable[[Any], object], n_cases: int) -> None:
+        n_refused = count_refused(cases, read, n_cases)
+        assert n_refused > n_cases / 10
+        reader = request.function.__name__.removeprefix("test_")
+        record_property("fuzzer", (reader, n_cases, n_refused))
+
+    return run
+
+
+def count_refused(
+    cases: st.SearchStrategy[Any], read: Callable[[Any], object], n_cases: int
+) -> int:
     n_refused = 0
 
     @settings(max_examples=n_cases, suppress_health_check=list(HealthCheck))
@@ -62,7 +81,7 @@ def try_cases(cases: st.SearchStrategy[Any], read: Callable[[Any], object], n_ca
         signal.alarm(0)
 
     check()
-    assert n_refused > n_cases / 10
+    return n_refused
 
 
 @st.composite
@@ -94,7 +113,7 @@ def write(path: Path, content: bytes) -> Path:
 
 
 @pytest.mark.parametrize("n_cases", N_CASES)
-def test_tables(n_cases: int, digits: LabelledImages, tmp_path: Path) -> None:
+def test_tables(n_cases: int, try_cases: Try, digits: LabelledImages, tmp_path: Path) -> None:
     """As a file of the project's own form, and as a user's table without the right header."""
     path = tmp_path / "table.csv"
     table.write(digits.take(np.arange(5)), path)
@@ -151,7 +170,7 @@ def changed_params(draw: st.DrawFn) -> bytes:
 
 
 @pytest.mark.parametrize("n_cases", N_CASES)
-def test_params(n_cases: int, tmp_path: Path) -> None:
+def test_params(n_cases: int, try_cases: Try, tmp_path: Path) -> None:
     """Damaged text, and valid YAML with values that do not belong there."""
     path = tmp_path / "params.yaml"
     small = YAML(typ="safe")
@@ -167,7 +186,7 @@ def test_params(n_cases: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("n_cases", N_CASES)
-def test_models(n_cases: int, digits: LabelledImages, tmp_path: Path) -> None:
+def test_models(n_cases: int, try_cases: Try, digits: LabelledImages, tmp_path: Path) -> None:
     """Damaged files, and forged contents under a checksum that matches."""
     path = tmp_path / "tree.skops"
     persistence.save(fit_digits("tree", digits), path)
@@ -195,7 +214,7 @@ def forge(contents: dict[str, bytes], name: str, content: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("n_cases", N_CASES)
-def test_images(n_cases: int) -> None:
+def test_images(n_cases: int, try_cases: Try) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (12, 9, 4), dtype=np.uint8)
     valid = []
     for kind in decode.FORMATS:

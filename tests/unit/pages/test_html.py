@@ -1,7 +1,6 @@
 import base64
 
 import pytest
-from jinja2 import UndefinedError
 from matplotlib.figure import Figure
 
 from handwriting.common.errors import InputError
@@ -23,10 +22,26 @@ def test_a_file_that_is_not_a_png_is_named(content: bytes) -> None:
         html.embed_png(content, "some.png")
 
 
-def test_values_are_escaped_and_a_missing_value_is_an_error() -> None:
+def test_values_are_escaped() -> None:
     assert html.render("{{ text }}", {"text": "<b>&"}) == "&lt;b&gt;&amp;"
-    with pytest.raises(UndefinedError):
-        html.render("{{ text }}", {})
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ("{{ text }}", "page, line 1: 'text' is undefined"),
+        ("\n{{ a.colour }}\n", "page, line 2: 'dict object' has no attribute 'colour'"),
+        ("\n\n{% if a %}", "page, line 3: Unexpected end of template"),
+        ("{{ a | shout }}", "page, line 1: No filter named 'shout'."),
+        ("\n{{ 'x' | count }}", "page, line 2: "),
+        ("\n{{ 1 / 0 }}", "page, line 2: division by zero"),
+    ],
+)
+def test_a_faulty_template_is_one_line(template: str, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        html.render(template, {"a": {}}, "page")
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_script_cannot_close_its_element() -> None:
