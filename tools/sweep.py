@@ -22,8 +22,7 @@ from stages.common.outputs import atomic_write
 TARGET = Path("dvc_plots/sweep.png")
 # If the largest value is this many times the smallest one, the axis is logarithmic.
 _WIDE = 30
-# Rows of `dvc exp show` that are a commit or a finished experiment. The row of the work tree
-# repeats one of them, or has not been run.
+# Rows of `dvc exp show` that are a commit or a finished experiment.
 _KINDS = {"baseline", "branch_base", "branch_commit"}
 # What DVC shows beside parameters and metrics.
 _OTHER = {"Experiment", "rev", "typ", "Created", "parent", "State", "Executor"}
@@ -68,7 +67,10 @@ def select(rows: Sequence[dict[str, Any]], parameter: str, metric: str) -> list[
     points = [
         (row[parameter], row[metric])
         for row in rows
-        if row["typ"] in _KINDS and not _is_missing(row.get(parameter), row.get(metric))
+        # The row of the work tree repeats one of the others, or has not been run.
+        if row["typ"] in _KINDS
+        and row["rev"] != "workspace"
+        and not _is_missing(row.get(parameter), row.get(metric))
     ]
     for _, value in points:
         if isinstance(value, bool) or not isinstance(value, int | float):
