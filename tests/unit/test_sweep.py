@@ -63,3 +63,5 @@ def test_values_of_several_powers_of_ten_get_a_logarithmic_axis() -> None:
 def test_words_are_placed_side_by_side() -> None:
     (ax,) = draw([("entropy", 0.7), ("gini", 0.6)], DEPTH, ACCURACY).axes
     assert [label.get_text() for label in ax.get_xticklabels()] == ["entropy", "gini"]
+    (dots,) = ax.lines  # and no line, because nothing is between two words
+    assert dots.get_xydata().tolist() == [[0, 0.7], [1, 0.6]]
