@@ -74,7 +74,8 @@ def write(
     """
     lines = [_INTRODUCTION, *_faults(sorted(outcomes)), "", _INPUTS, *_kinds(Counter(inputs))]
     lines += ["", _FUZZERS, *_readers(sorted(fuzzers))]
-    lines += ["", _MACHINES, *_settings(machines)]
+    if settings := sorted(machines):
+        lines += ["", _MACHINES, *_settings(settings)]
     README.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -108,4 +109,4 @@ def _readers(runs: list[tuple[str, int, int]]) -> Iterator[str]:
 def _settings(machines: Iterable[tuple[str, str, str, str]]) -> Iterator[str]:
     """Yield one row per setting of the machine."""
     yield from ("| setting | models | predictions | other results |", "|---|---|---|---|")
-    yield from (f"| {' | '.join(row)} |" for row in sorted(machines))
+    yield from (f"| {' | '.join(row)} |" for row in machines)
