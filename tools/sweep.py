@@ -22,8 +22,7 @@ from stages.common.outputs import atomic_write
 TARGET = Path("dvc_plots/sweep.png")
 # If the largest value is this many times the smallest one, the axis is logarithmic.
 _WIDE = 30
-# Rows of `dvc exp show` that are a commit or a finished experiment. The row of the work tree
-# repeats one of them, or has not been run.
+# Rows of `dvc exp show` that are a commit or a finished experiment.
 _KINDS = {"baseline", "branch_base", "branch_commit"}
 # What DVC shows beside parameters and metrics.
 _OTHER = {"Experiment", "rev", "typ", "Created", "parent", "State", "Executor"}
@@ -68,7 +67,10 @@ def select(rows: Sequence[dict[str, Any]], parameter: str, metric: str) -> list[
     points = [
         (row[parameter], row[metric])
         for row in rows
-        if row["typ"] in _KINDS and not _is_missing(row.get(parameter), row.get(metric))
+        # The row of the work tree repeats one of the others, or has not been run.
+        if row["typ"] in _KINDS
+        and row["rev"] != "workspace"
+        and not _is_missing(row.get(parameter), row.get(metric))
     ]
     for _, value in points:
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -99,26 +101,30 @@ def _are_numbers(points: Sequence[tuple[Any, float]]) -> bool:
 
 
 def draw(points: Sequence[tuple[Any, float]], parameter: str, metric: str) -> Figure:
-    """Draw each result as a point, and a line through the means where several have one value."""
+    """Draw each result as a point; over numbers, with a line through the means of equal values."""
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     ax = figure.subplots()
     if _are_numbers(points):
         places = [float(x) for x, _ in points]
         _scale(ax, places)
+        _line(ax, places, [value for _, value in points])
     else:
         names = list(dict.fromkeys(str(x) for x, _ in points))
         places = [float(names.index(str(x))) for x, _ in points]
         ax.set_xticks(range(len(names)), names)
-    means = {
-        place: [value for x, (_, value) in zip(places, points, strict=True) if x == place]
-        for place in places
-    }
-    ax.plot(list(means), [sum(v) / len(v) for v in means.values()], color=style.POINTS, lw=1)
     ax.plot(places, [value for _, value in points], "o", color=style.POINTS)
     ax.set(xlabel=parameter, ylabel=metric)
     ax.grid(alpha=0.3)
     ax.margins(x=0.06, y=0.12)
     return figure
+
+
+def _line(ax: Axes, places: Sequence[float], values: Sequence[float]) -> None:
+    means = []
+    for place in dict.fromkeys(places):
+        here = [value for x, value in zip(places, values, strict=True) if x == place]
+        means.append((place, sum(here) / len(here)))
+    ax.plot(*zip(*means, strict=True), color=style.POINTS, lw=1)
 
 
 def _scale(ax: Axes, places: Sequence[float]) -> None:

@@ -9,12 +9,12 @@ DEPTH = "datasets.digits.models.tree.max_depth"
 ACCURACY = "metrics/digits/tree.json:accuracy"
 
 
-def row(typ: str, depth: Any, accuracy: Any) -> dict[str, Any]:
-    return {"Experiment": None, "typ": typ, DEPTH: depth, ACCURACY: accuracy}
+def row(typ: str, depth: Any, accuracy: Any, rev: str = "1234567") -> dict[str, Any]:
+    return {"Experiment": None, "typ": typ, "rev": rev, DEPTH: depth, ACCURACY: accuracy}
 
 
 ROWS = [
-    row("workspace", 7, 0.5),
+    row("baseline", 7, 0.5, rev="workspace"),
     row("baseline", 7, 0.75),
     row("branch_commit", 12, 0.77),
     row("branch_base", 3, 0.6),
@@ -60,6 +60,8 @@ def test_values_of_several_powers_of_ten_get_a_logarithmic_axis() -> None:
     assert ax.get_xscale() == "log"
 
 
-def test_words_and_none_are_placed_side_by_side() -> None:
+def test_words_are_placed_side_by_side() -> None:
     (ax,) = draw([("entropy", 0.7), ("gini", 0.6)], DEPTH, ACCURACY).axes
     assert [label.get_text() for label in ax.get_xticklabels()] == ["entropy", "gini"]
+    (dots,) = ax.lines  # and no line, because nothing is between two words
+    assert dots.get_xydata().tolist() == [[0, 0.7], [1, 0.6]]
