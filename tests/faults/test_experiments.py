@@ -1,5 +1,7 @@
 """Experiments in DVC's queue, two at once, and what is done with their results."""
 
+import csv
+import io
 import json
 import time
 
@@ -31,10 +33,8 @@ def accuracy(pipeline: DamagedPipeline) -> float:
 
 def shown(pipeline: DamagedPipeline) -> dict[str, tuple[str, str]]:
     """Return parameter and metric of each experiment, as `dvc exp show` prints them."""
-    header, *rows = pipeline.succeed("dvc", "exp", "show", "--csv").splitlines()
-    names = header.split(",")
-    cells = [dict(zip(names, row.split(","), strict=True)) for row in rows]
-    return {row["Experiment"]: (row[PARAMETER], row[METRIC]) for row in cells if row["Experiment"]}
+    rows = csv.DictReader(io.StringIO(pipeline.succeed("dvc", "exp", "show", "--csv")))
+    return {row["Experiment"]: (row[PARAMETER], row[METRIC]) for row in rows if row["Experiment"]}
 
 
 def test_queued_experiments_run_two_at_once_and_are_shown_applied_and_made_a_branch(

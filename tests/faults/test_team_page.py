@@ -36,6 +36,10 @@ def set_samples(params: dict) -> None:
     params["describe"]["samples_per_digit"] = 7
 
 
+def set_submission(params: dict) -> None:
+    params["submissions"]["kaggle"]["model"] = "tree"
+
+
 def set_trees(n_estimators: int):
     def edit(params: dict) -> None:
         params["datasets"]["digits"]["models"]["forest"]["n_estimators"] = n_estimators
@@ -91,7 +95,7 @@ def test_two_changes_are_merged(mine: Repository) -> None:
     assert with_conflict[0].startswith("git checkout --ours")
     branch = mine.succeed("git", "branch", "--show-current").strip()
     mine.succeed("git", "checkout", "--quiet", "-b", "theirs")
-    mine.edit_params(set_samples)
+    mine.edit_params(set_submission)  # which the report does not show
     mine.succeed("dvc", "repro")
     mine.commit()
     mine.succeed("git", "checkout", "--quiet", branch)
@@ -119,6 +123,7 @@ def test_two_changes_are_merged(mine: Repository) -> None:
 
 
 def test_what_is_needed_remains_after_cleaning_up(mine: Repository, tmp_path: Path) -> None:
+    mine.succeed("python", "-m", "tools.push")
     for n_estimators in (3, 5):  # the first is not committed
         mine.edit_params(set_trees(n_estimators))
         mine.succeed("dvc", "repro")
