@@ -1,6 +1,7 @@
 """Open a local web page that reads digits while they are drawn, and the API behind it."""
 
 import argparse
+import contextlib
 import errno
 import socket
 import sys
@@ -116,10 +117,11 @@ def _serve(listener: socket.socket, models: "dict[str, Recognizer]") -> None:
     print(f"http://{HOST}:{listener.getsockname()[1]} (Ctrl-C stops the server)", flush=True)
     # Requests are computed in parallel; BLAS's own threads would only wait for each other.
     with threadpool_limits(1, user_api="blas"):
-        try:
+        # Ctrl-C is the normal end; uvicorn has finished the requests in progress. Where a script has
+        # started the command in the background, it only returns.
+        with contextlib.suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listener])
-        except KeyboardInterrupt:  # the normal end; uvicorn has finished the requests in progress
-            print("stopped", flush=True)
+    print("stopped", flush=True)
 
 
 def _port(text: str) -> int:
