@@ -116,11 +116,11 @@ def _serve(listener: socket.socket, models: "dict[str, Recognizer]") -> None:
     )
     print(f"http://{HOST}:{listener.getsockname()[1]} (Ctrl-C stops the server)", flush=True)
     # Requests are computed in parallel; BLAS's own threads would only wait for each other.
-    with threadpool_limits(1, user_api="blas"):
-        # Ctrl-C is the normal end; uvicorn has finished the requests in progress. Where a script has
-        # started the command in the background, it only returns.
-        with contextlib.suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run(sockets=[listener])
+    one_thread = threadpool_limits(1, user_api="blas")
+    # Ctrl-C is the normal end; uvicorn has finished the requests in progress. Where a script has
+    # started the command in the background, `run` only returns.
+    with one_thread, contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listener])
     print("stopped", flush=True)
 
 
