@@ -7,10 +7,12 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import urljoin
 
 import pooch
 import requests
 
+from handwriting.common import addresses
 from handwriting.common.errors import InputError
 
 RETRIES = 1
@@ -136,7 +138,9 @@ def _decompress(path: Path) -> bytes:
 def _download(url: str, folder: Path, timeout: float, progress: bool) -> Path:
     """Download with pooch: with retries, into a temporary file that is renamed at the end."""
     base, _, name = url.rpartition("/")
-    downloader = _LimitedDownloader(progressbar=progress, timeout=timeout)
+    downloader = _LimitedDownloader(
+        progressbar=progress, timeout=timeout, hooks={"response": _check_redirect}
+    )
     source = pooch.create(folder, f"{base}/", registry={name: None}, retry_if_failed=RETRIES)
     try:
         return Path(source.fetch(name, downloader=downloader))
@@ -148,6 +152,14 @@ def _download(url: str, folder: Path, timeout: float, progress: bool) -> Path:
         raise _MirrorError(f"{name}: no connection, or connection lost") from None
     except (requests.RequestException, ValueError) as error:
         raise _MirrorError(f"{name}: {error}") from None
+
+
+def _check_redirect(response: requests.Response, **_: object) -> None:
+    """Refuse to be sent to an address where somebody on the way could change the answer."""
+    if response.is_redirect:
+        target = urljoin(response.url, response.headers["location"])
+        if not addresses.is_safe(target):
+            raise _MirrorError(f"redirects to {target}, which is no https:// address")
 
 
 class _LimitedDownloader(pooch.HTTPDownloader):

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
+from handwriting.common import addresses
 from handwriting.common.params.base import (
     CountOrFraction,
     FoldCount,
@@ -15,15 +16,10 @@ from handwriting.common.params.base import (
 )
 from handwriting.common.params.models import Hyperparameters
 
-# Nobody else can answer for these hosts, so they need no encryption.
-_OWN_HOSTS = ("127.0.0.1", "localhost")
-
 
 def _check_address(location: str) -> str:
     """Refuse addresses whose answers somebody on the way could change."""
-    scheme, found, rest = location.partition("://")
-    host = rest.partition("/")[0].partition(":")[0]
-    if found and scheme != "https" and not (scheme == "http" and host in _OWN_HOSTS):
+    if "://" in location and not addresses.is_safe(location):
         raise PydanticCustomError("address", "Input should be a path or an https:// address")
     return location
 

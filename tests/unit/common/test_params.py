@@ -270,6 +270,16 @@ DIGITS_SOURCE = "datasets.digits.source"
             "location: 'http://example.org/digits.csv'; must be a path or an https:// address",
         ),
         (
+            DIGITS_SOURCE,  # the host is example.org; localhost is the name of a user
+            {"kind": "csv", "location": "http://localhost:1@example.org/digits.csv"},
+            "must be a path or an https:// address",
+        ),
+        (
+            DIGITS_SOURCE,
+            {"kind": "csv", "location": "https://[example.org/digits.csv"},
+            "must be a path or an https:// address",
+        ),
+        (
             DIGITS_SOURCE,
             {"kind": "mnist", "mirrors": ["ftp://localhost/"], "writers": [], "timeout": 1},
             "mirrors[0]: 'ftp://localhost/'; must be a path or an https:// address",

@@ -34,7 +34,11 @@ class Mirror(BaseHTTPRequestHandler):
                 body = body[:20]
             case "silent":
                 time.sleep(3)
+            case "plain":
+                status, body = 302, b""
         self.send_response(status)
+        if status == 302:
+            self.send_header("Location", "http://example.org/digits.gz")
         self.send_header("Content-Length", str(promised or len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -149,6 +153,14 @@ def test_download_that_fails_raises_input_error(
     with pytest.raises(InputError) as caught:
         mirrors.download(url, tmp_path, 0.5, progress=False)
     assert str(caught.value) == f"cannot fetch {url}: table.csv: {reason}"
+
+
+def test_a_redirect_to_an_address_without_encryption_is_not_followed(
+    server: str, folder: Path
+) -> None:
+    content, lines = fetch(f"{server}/plain", str(folder))
+    assert content == CONTENT
+    assert "redirects to http://example.org/digits.gz, which is no https:// address" in lines[0]
 
 
 def test_urls_are_told_from_paths() -> None:
