@@ -207,7 +207,7 @@ def _times(recognizer: Recognizer, pixels: UInt8Array) -> str:
         f"| the model's `predict` on the pixels | {medians[1]:.1f} |\n"
         f"| reading and decoding the files one by one | {medians[2]:.1f} |\n\n"
         f"`handwriting predict` takes {medians[3]:.2f} times the sum of the other two. Its digits "
-        f"are {'the same as' if same else 'not all those'} of the pipeline."
+        f"are {'' if same else 'not all '}those of the pipeline."
     )
 
 

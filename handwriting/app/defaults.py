@@ -96,7 +96,7 @@ def _small_model(name: str, kind: str, findings: Findings) -> tuple[Block, Block
         "deskew": {"size": 2 * (side + 2), "margin": 1, "slant": 0.5, "scaling": 0},
         "gradients": {"n_cells": 6, "step": 3, "sigma": 2},
     }
-    return _model(name, kind, findings, features, shares=(0.0025, 0.005, 0.02), share=0.005)
+    return _model(name, kind, findings, features, max_features=0.005, tried=(0.0025, 0.005, 0.02))
 
 
 def _large_model(name: str, kind: str, findings: Findings) -> tuple[Block, Block]:
@@ -105,7 +105,7 @@ def _large_model(name: str, kind: str, findings: Findings) -> tuple[Block, Block
         "deskew": {"size": 28, "slant": 1, "scaling": 0.5},
         "gradients": {"n_orientations": 12, "n_cells": 8, "step": 3, "sigma": 2},
     }
-    return _model(name, kind, findings, features, shares=(0.001, 0.003, 0.01), share=0.01)
+    return _model(name, kind, findings, features, max_features=0.01, tried=(0.001, 0.003, 0.01))
 
 
 def _model(
@@ -113,12 +113,12 @@ def _model(
     kind: str,
     findings: Findings,
     features: Block,
-    shares: tuple[float, ...],
-    share: float,
+    max_features: float,
+    tried: tuple[float, ...],
 ) -> tuple[Block, Block]:
     """Return the hyperparameters and the grid of a model.
 
-    `share` is the `max_features` of a forest, and `shares` those in its grid.
+    A forest has `max_features`; the values in its grid are `tried`.
     """
     match kind:
         case "tree":
@@ -132,10 +132,10 @@ def _model(
                 {
                     "features": {**features, "gradients": gradients},
                     "n_estimators": 150,
-                    "max_features": share,
+                    "max_features": max_features,
                 },
                 {
-                    "max_features": list(shares),
+                    "max_features": list(tried),
                     "min_samples_leaf": [1, 4],
                     "n_estimators": [150],
                 },

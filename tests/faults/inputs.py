@@ -2,9 +2,7 @@
 
 import io
 import json
-import struct
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -14,6 +12,7 @@ from PIL import Image
 from ruamel.yaml import YAML
 
 from handwriting.models import persistence
+from tests.helpers import png_declaring
 
 Damage = Callable[[bytes], bytes | None]
 
@@ -222,19 +221,6 @@ def _picture(form: str = "PNG", mode: str = "L", **options: object) -> bytes:
     return file.getvalue()
 
 
-def _declared(width: int, height: int) -> bytes:
-    """Return a PNG file that declares a size and has almost no data."""
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(b"\0" * 1000)), (b"IEND", b"")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(content))
-        + name
-        + content
-        + struct.pack(">I", zlib.crc32(name + content))
-        for name, content in chunks
-    )
-
-
 def _images() -> Iterator[FaultyInput]:
     faults: dict[str, Damage] = {
         "no file": _to(None),
@@ -251,11 +237,11 @@ def _images() -> Iterator[FaultyInput]:
         "TIFF truncated": _to(_picture("TIFF")[:-60]),
         "PNG with a changed byte": _to(_picture()[:45] + b"\xff" + _picture()[46:]),
         "TIFF without data": _to(b"II*\0\x08\0\0\0\x01\0\x11\x01\x04\0" + b"\xff" * 12),
-        "too many pixels": _to(_declared(10_000, 5_001)),
-        "far too many pixels": _to(_declared(100_000, 100_000)),
-        "the largest size": _to(_declared(2**31 - 1, 2**31 - 1)),
-        "no pixels": _to(_declared(0, 10)),
-        "no ink": _to(_declared(20, 10)),
+        "too many pixels": _to(png_declaring(10_000, 5_001)),
+        "far too many pixels": _to(png_declaring(100_000, 100_000)),
+        "the largest size": _to(png_declaring(2**31 - 1, 2**31 - 1)),
+        "no pixels": _to(png_declaring(0, 10)),
+        "no ink": _to(png_declaring(20, 10)),
         "white": _to(_white()),
     }
     for name, damage in faults.items():

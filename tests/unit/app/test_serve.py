@@ -36,9 +36,9 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess:
 
 
 @contextmanager
-def started(models: Path) -> Iterator[tuple[subprocess.Popen, str]]:
+def started(models: Path, *prefix: str) -> Iterator[tuple[subprocess.Popen, str]]:
     process = subprocess.Popen(
-        [*COMMAND, "--port", "0", "--models", str(models)],
+        [*prefix, *COMMAND, "--port", "0", "--models", str(models)],
         cwd=PROJECT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -61,6 +61,14 @@ def test_it_serves_until_ctrl_c_and_only_on_this_machine(models: Path) -> None:
         # Another address of the same machine.
         with pytest.raises(OSError), socket.create_connection(("127.0.0.2", port), timeout=5):  # noqa: PT011
             pass
+        process.send_signal(signal.SIGINT)
+        printed, errors = process.communicate(timeout=30)
+        assert (process.returncode, printed, errors) == (0, "stopped\n", "")
+
+
+def test_it_stops_in_the_same_way_where_a_script_started_it_in_the_background(models: Path) -> None:
+    """A shell lets such processes ignore the signal of Ctrl-C; uvicorn handles it nevertheless."""
+    with started(models, "bash", "-c", 'trap "" INT; exec "$0" "$@"') as (process, _):
         process.send_signal(signal.SIGINT)
         printed, errors = process.communicate(timeout=30)
         assert (process.returncode, printed, errors) == (0, "stopped\n", "")

@@ -1,7 +1,5 @@
 import contextlib
 import io
-import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +8,7 @@ from PIL import Image
 
 from handwriting.common.errors import InputError
 from handwriting.pictures.decode import MAX_PIXELS, read_grey
+from tests.helpers import png_declaring
 
 GREY = np.random.default_rng(0).integers(0, 256, (9, 14), dtype=np.uint8)
 
@@ -18,19 +17,6 @@ def encode(image: Image.Image, form: str = "PNG", **options: object) -> bytes:
     file = io.BytesIO()
     image.save(file, form, **options)
     return file.getvalue()
-
-
-def declare_size(width: int, height: int) -> bytes:
-    """Return a PNG file that declares a size and has almost no data."""
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(b"\0" * 1000)), (b"IEND", b"")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(content))
-        + name
-        + content
-        + struct.pack(">I", zlib.crc32(name + content))
-        for name, content in chunks
-    )
 
 
 @pytest.mark.parametrize("form", ["PNG", "TIFF", "BMP"])
@@ -90,12 +76,12 @@ def test_the_camera_may_be_turned(orientation: int, turns: int) -> None:
         (encode(Image.fromarray(GREY), "BMP")[:-30], "image: damaged image ("),
         (encode(Image.fromarray(GREY), "TIFF")[:-60], "image: "),
         (
-            declare_size(10_000, 5_001),
+            png_declaring(10_000, 5_001),
             "image: too large: 10,000 × 5,001 = 50,010,000 pixels; "
             f"must have at most {MAX_PIXELS:,}; scale it down",
         ),
-        (declare_size(100_000, 100_000), "image: too large: "),
-        (declare_size(2**31 - 1, 2**31 - 1), "image: too large: "),
+        (png_declaring(100_000, 100_000), "image: too large: "),
+        (png_declaring(2**31 - 1, 2**31 - 1), "image: too large: "),
     ],
 )
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
@@ -108,7 +94,7 @@ def test_a_faulty_image_is_one_line(content: bytes, message: str) -> None:
 
 def test_the_size_is_checked_before_decoding() -> None:
     """The file has no data for its pixels, so decoding it would be reported as damage."""
-    content = declare_size(50, 50)
+    content = png_declaring(50, 50)
     with pytest.raises(InputError, match="too large: 50 × 50 = 2,500 pixels"):
         read_grey(content, max_pixels=2_499)
     with pytest.raises(InputError, match="damaged"):
