@@ -12,8 +12,8 @@ from urllib.parse import urljoin
 import pooch
 import requests
 
-from handwriting.common import addresses
 from handwriting.common.errors import InputError
+from handwriting.common.params import urls
 
 RETRIES = 1
 # A server could send without end, and a small file can decompress to any size. A table of a million
@@ -158,7 +158,7 @@ def _check_redirect(response: requests.Response, **_: object) -> None:
     """Refuse to be sent to an address where somebody on the way could change the answer."""
     if response.is_redirect:
         target = urljoin(response.url, response.headers["location"])
-        if not addresses.is_safe(target):
+        if not urls.is_safe(target):
             raise _MirrorError(f"redirects to {target}, which is no https:// address")
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from handwriting.common import addresses
+from handwriting.common.params import urls
 from handwriting.common.params.base import (
     CountOrFraction,
     FoldCount,
@@ -18,8 +18,8 @@ from handwriting.common.params.models import Hyperparameters
 
 
 def _check_address(location: str) -> str:
-    """Refuse addresses whose answers somebody on the way could change."""
-    if "://" in location and not addresses.is_safe(location):
+    """Refuse URLs whose content somebody could change in transit."""
+    if "://" in location and not urls.is_safe(location):
         raise PydanticCustomError("address", "Input should be a path or an https:// address")
     return location
 

@@ -68,7 +68,10 @@ def test_it_serves_until_ctrl_c_and_only_on_this_machine(models: Path) -> None:
 
 def test_it_stops_in_the_same_way_where_a_script_started_it_in_the_background(models: Path) -> None:
     """A shell lets such processes ignore the signal of Ctrl-C; uvicorn handles it nevertheless."""
-    with started(models, "bash", "-c", 'trap "" INT; exec "$0" "$@"') as (process, _):
+    with started(models, "bash", "-c", 'trap "" INT; exec "$0" "$@"') as (process, url):
+        # The signal is ignored until the server has answered, so that it has its handler.
+        with urllib.request.urlopen(url, timeout=60):
+            pass
         process.send_signal(signal.SIGINT)
         printed, errors = process.communicate(timeout=30)
         assert (process.returncode, printed, errors) == (0, "stopped\n", "")

@@ -1,13 +1,13 @@
-"""Which addresses data may come from."""
+"""Which URLs data may come from."""
 
 from urllib.parse import urlsplit
 
-# Nobody else can answer for these hosts, so they need no encryption.
+# Traffic to these hosts stays on this machine, so it needs no encryption.
 _OWN_HOSTS = ("127.0.0.1", "localhost")
 
 
 def is_safe(url: str) -> bool:
-    """Return whether nobody on the way could change what an address sends.
+    """Return whether the content of a URL cannot be changed in transit.
 
     Parameters
     ----------
