@@ -16,7 +16,7 @@ def check() -> Params:
     InputError
         One line per fault.
     """
-    params = read_params.load()
+    params = read_params.read()
     published.parse(read_yaml(paths.PUBLISHED_CLAIMS), str(paths.PUBLISHED_CLAIMS))
     return params
 

@@ -21,7 +21,7 @@ GRAPH = Path("dvc.yaml")
 
 def main() -> None:
     """Delete outputs and lock entries of removed stages, and say which."""
-    params = read_params.load()
+    params = read_params.read()
     removed = prune(params.datasets, params.models, params.submissions)
     if removed:
         print(f"Deleted the results of removed stages: {', '.join(removed)}")

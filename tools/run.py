@@ -16,10 +16,11 @@ from types import FrameType
 
 from handwriting.common.params.schema import Params
 from stages.common import paths
+from tools.changed_params import BeforeRun
 from tools.check_params import check
 from tools.leftovers import delete_leftovers
 from tools.prune import prune
-from tools.verify import verify
+from tools.verify import cache_folder, verify
 
 _PER_DATASET = ("describe", "compare", "suspects", "claims")
 
@@ -53,8 +54,11 @@ def main() -> None:
         print(f"Deleted the results of removed stages: {', '.join(removed)}")
     _create_source_folders(params)
     dvc = _Dvc()
-    if not _reproduce(dvc, params):
-        _explain_failure(dvc)
+    before = BeforeRun.take()
+    is_complete = _reproduce(dvc, params)
+    forgotten = before.forget_other_values(cache_folder())
+    if forgotten or not is_complete:
+        _explain_failure(dvc, forgotten)
         sys.exit(INTERRUPTED if dvc.was_interrupted else 1)
     delete_leftovers()
     dvc.succeeds("metrics", "show")
@@ -102,10 +106,18 @@ def _not_fetched(params: Params) -> list[str]:
     return [dataset for dataset in params.datasets if not paths.raw(dataset).is_file()]
 
 
-def _explain_failure(dvc: _Dvc) -> None:
+def _explain_failure(dvc: _Dvc, forgotten: list[str]) -> None:
     done = subprocess.run(["dvc", "status", "--json"], check=False, capture_output=True, text=True)
     stale = sorted(json.loads(done.stdout)) if done.returncode == 0 else ["unknown"]
-    reason = "interrupted" if dvc.was_interrupted else "a stage failed; its message is above"
+    if dvc.was_interrupted:
+        reason = "interrupted"
+    elif forgotten:
+        reason = (
+            "params.yaml changed during the run; some results may be those of the old values, so "
+            "their stages will run again"
+        )
+    else:
+        reason = "a stage failed; its message is above"
     print(
         f"\nerror: {reason}\n"
         f"Not current ({len(stale)} stages): {', '.join(stale)}\n"

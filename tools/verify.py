@@ -10,6 +10,7 @@ from stages.common.command import run
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ from handwriting.common.errors import InputError
 LOCK = Path("dvc.lock")
 # DVC's name for a folder's list of files ends with this.
 _FOLDER = ".dir"
+_CHECKSUM = re.compile(rf"[0-9a-f]{{32}}({re.escape(_FOLDER)})?")
 
 
 def main() -> None:
@@ -45,7 +47,7 @@ def verify() -> list[str]:
     list of str
         One line per damaged file.
     """
-    cache = _cache()
+    cache = cache_folder() / "files" / "md5"
     damaged = []
     for path, checksum in _locked_files(cache):
         stored = _object(cache, checksum)
@@ -58,18 +60,23 @@ def verify() -> list[str]:
     return damaged
 
 
-def _cache() -> Path:
+def cache_folder() -> Path:
     """Return the folder of DVC's cache, which a user may have set to another one."""
     done = subprocess.run(["dvc", "cache", "dir"], check=False, capture_output=True, text=True)
     if done.returncode:
         raise InputError(f"DVC's cache is not found: {' '.join(done.stderr.split())}")
-    return Path(done.stdout.strip()) / "files" / "md5"
+    return Path(done.stdout.strip())
 
 
 def _locked_files(cache: Path) -> Iterator[tuple[Path, str]]:
     """Yield path and MD5 of each output, of each folder's list of files, and of each of these."""
     for output in _outputs():
-        path, checksum = Path(output["path"]), str(output["md5"])
+        path, checksum = Path(output["path"]), str(output.get("md5"))
+        # A checksum is a part of a path in the cache. Any other text could name any file.
+        if not _CHECKSUM.fullmatch(checksum):
+            raise InputError(
+                f"{LOCK}: {path}: not a checksum: {checksum!r}; run `git checkout {LOCK}`"
+            )
         yield path, checksum
         if checksum.endswith(_FOLDER):
             yield from _files_in(path, _object(cache, checksum))
@@ -91,7 +98,8 @@ def _files_in(folder: Path, listing: Path) -> Iterator[tuple[Path, str]]:
     """Yield path and MD5 of each file of a folder; nothing if the list is missing or damaged."""
     try:
         entries = json.loads(listing.read_bytes())
-        yield from [(folder / entry["relpath"], entry["md5"]) for entry in entries]
+        files = [(folder / entry["relpath"], entry["md5"]) for entry in entries]
+        yield from [file for file in files if _CHECKSUM.fullmatch(file[1])]
     except (OSError, ValueError, KeyError, TypeError):
         return
 

@@ -20,8 +20,9 @@ INTERRUPTED = 130
 def run(main: Callable[..., None]) -> None:
     """Call a stage's `main` with the command-line arguments, one for each of its parameters.
 
-    An `InputError` ends the process with its message and exit code 1. Any other exception is a bug
-    and shows its traceback.
+    An `InputError` ends the process with its message and exit code 1, and so does a change of
+    ``params.yaml`` since the stage has read it. Any other exception is a bug and shows its
+    traceback.
     """
     names = list(inspect.signature(main).parameters)
     parser = argparse.ArgumentParser(description=inspect.getdoc(main))
@@ -30,6 +31,10 @@ def run(main: Callable[..., None]) -> None:
     arguments = vars(parser.parse_args())
     try:
         main(*(arguments[name] for name in names))
+        # Imported by now in every stage; at the top it would delay the handler of interrupts.
+        from stages.common import read_params
+
+        read_params.check_unchanged()
     except InputError as error:
         sys.exit(f"error: {error}")
 

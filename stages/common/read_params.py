@@ -12,15 +12,20 @@ from stages.common import paths
 _loaded: list[Params] = []
 
 
-def load() -> Params:
-    """Read and check the whole of ``params.yaml``, whatever a stage uses of it.
+def read() -> Params:
+    """Read and check the whole of ``params.yaml``.
 
     Raises
     ------
     InputError
         If the file is missing, is not YAML, or contains a value that is not allowed.
     """
-    params = parse(read_yaml(paths.PARAMS), str(paths.PARAMS))
+    return parse(read_yaml(paths.PARAMS), str(paths.PARAMS))
+
+
+def load() -> Params:
+    """Do the same as `read` for a stage, which must then not end with other parameters."""
+    params = read()
     _loaded[:] = [params]
     return params
 
@@ -36,7 +41,7 @@ def check_unchanged() -> None:
     InputError
         If a value has changed.
     """
-    if _loaded and parse(read_yaml(paths.PARAMS), str(paths.PARAMS)) != _loaded[0]:
+    if _loaded and read() != _loaded[0]:
         raise InputError(
             f"{paths.PARAMS}: changed while this stage ran, which had read the old values; run "
             "`dvc repro` again"

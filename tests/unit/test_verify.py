@@ -85,3 +85,28 @@ def test_a_damaged_lock_is_one_line(project: Repository, content: str) -> None:
     Path("dvc.lock").write_text(content, encoding="latin-1")
     with pytest.raises(InputError, match=r"^dvc.lock: damaged; run `git checkout dvc.lock`$"):
         verify()
+
+
+@pytest.mark.parametrize("checksum", ["aa/../../outside", "/etc/passwd", "", None, 1])
+def test_what_is_not_a_checksum_is_refused_and_names_no_file(
+    project: Repository, checksum: object, tmp_path: Path
+) -> None:
+    outside = tmp_path / ".dvc/cache/files/outside"
+    outside.write_text("kept")
+    lock = YAML(typ="safe").load(Path("dvc.lock"))
+    lock["stages"]["write"]["outs"][0]["md5"] = checksum
+    with Path("dvc.lock").open("w") as file:
+        YAML().dump(lock, file)
+    with pytest.raises(InputError, match=r"^dvc\.lock: .*(not a checksum|damaged)"):
+        verify()
+    assert outside.read_text() == "kept"
+
+
+def test_a_list_of_files_cannot_name_other_files(project: Repository) -> None:
+    outside = Path(".dvc/cache/files/outside")
+    outside.write_text("kept")
+    listing = stored("folder")
+    listing.chmod(0o644)
+    listing.write_text('[{"md5": "aa/../../outside", "relpath": "a.txt"}]')
+    verify()
+    assert outside.read_text() == "kept"

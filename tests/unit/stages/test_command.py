@@ -1,5 +1,6 @@
 from stages.common.command import INTERRUPTED
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,30 @@ def test_an_input_error_is_printed_without_a_traceback_and_exits_with_1() -> Non
     done = run("digits", "faulty")
     assert done.returncode == 1
     assert done.stderr == "error: first fault\nsecond fault\n"
+
+
+def test_a_stage_fails_if_params_have_changed_when_it_ends(tmp_path: Path) -> None:
+    """DVC would record its outputs, which have their names by then, with the new values."""
+    content = (PROJECT / "params.yaml").read_text()
+    (tmp_path / "params.yaml").write_text(content)
+    stage = """
+from stages.common import read_params
+from stages.common.command import run
+from pathlib import Path
+
+def main() -> None:
+    read_params.load()
+    Path("params.yaml").write_text(Path("params.yaml").read_text().replace("seed: 0", "seed: 1"))
+
+run(main)
+"""
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    done = subprocess.run(
+        [sys.executable, "-c", stage], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: params.yaml: changed while this stage ran")
+    assert done.stderr.count("\n") == 1
 
 
 def test_an_interrupt_is_one_line_and_does_not_wait_for_threads() -> None:
