@@ -90,7 +90,7 @@ def _confidence(results: Path, target_error: float, name: str) -> Figure:
         results / "reliability.csv", ("n_images", "probability", "accuracy", "low", "high")
     )
     curve = tables.read_table(results / "reject_curve.csv", ("rejected", "error"))
-    return confidence_charts(bins, curve, target_error, f"{name}: how far to trust it")
+    return confidence_charts(bins, curve, target_error, f"{name}: calibration and rejection")
 
 
 def _inspection(
@@ -106,7 +106,9 @@ def _inspection(
         return _support_vectors(vectors, train, image, sizes, name)
     rows = tables.read_table(results / "importances.csv", ("part", "importance"))
     if not rows:
-        return style.placeholder(f"{name}: its features have no place, so they cannot be drawn")
+        return style.placeholder(
+            f"{name}: no picture, because its features have no position in the image"
+        )
     values = np.array([row["importance"] for row in rows])
     part, shape = "pixel", (image.height, image.width)
     if isinstance(hyperparameters.features, GradientFeatures):
@@ -115,7 +117,7 @@ def _inspection(
     if len(values) != math.prod(shape):
         raise InputError(f"{results}: importances of {len(values)} parts; run `dvc repro`")
     mean = train.pixels.mean(axis=0).reshape(image.height, image.width)
-    title = f"{name}: what its questions are about"
+    title = f"{name}: what the model relies on"
     return importance_map(values.reshape(shape), mean, image.pixel_max, part, title)
 
 

@@ -165,7 +165,7 @@ def _open(path: Path) -> Image.Image:
 
 
 def _decoded(path: Path, decode: Callable[[], Decoded]) -> Decoded:
-    """Return what a function makes of an image, which may turn out to be damaged."""
+    """Return the result of `decode`; an `InputError` if the image is damaged."""
     try:
         return decode()
     except (OSError, SyntaxError, ValueError, EOFError) as error:

@@ -155,11 +155,11 @@ def _download(url: str, folder: Path, timeout: float, progress: bool) -> Path:
 
 
 def _check_redirect(response: requests.Response, **_: object) -> None:
-    """Refuse to be sent to an address where somebody on the way could change the answer."""
+    """Refuse a redirect to a URL whose content could be changed in transit."""
     if response.is_redirect:
         target = urljoin(response.url, response.headers["location"])
         if not urls.is_safe(target):
-            raise _MirrorError(f"redirects to {target}, which is no https:// address")
+            raise _MirrorError(f"redirects to {target}, which is not an https:// URL")
 
 
 class _LimitedDownloader(pooch.HTTPDownloader):

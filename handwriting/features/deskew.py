@@ -193,7 +193,7 @@ def _neighbours(
 
     Pixels are counted in an axis with one more empty pixel before the first and two after the last.
     """
-    # What lies farther outside than one pixel is as empty as what lies one pixel outside.
+    # Positions more than one pixel outside are as empty as those one pixel outside.
     position = np.clip(position, -1, length)
     before = np.floor(position)
     share = (position - before).astype(np.float32)

@@ -1,6 +1,6 @@
 """Cuts the ink of a picture into digits, in reading order.
 
-Connected strokes are pieces. Pieces stand in lines. Where pieces may be parts of one digit, or a
+Connected strokes are pieces, which form lines. Where pieces may be parts of one digit, or a
 piece may be several digits that touch, all ways to join and to cut them are tried, and the
 recogniser decides.
 """

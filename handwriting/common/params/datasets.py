@@ -17,14 +17,14 @@ from handwriting.common.params.base import (
 from handwriting.common.params.models import Hyperparameters
 
 
-def _check_address(location: str) -> str:
+def _check_url(location: str) -> str:
     """Refuse URLs whose content somebody could change in transit."""
     if "://" in location and not urls.is_safe(location):
-        raise PydanticCustomError("address", "Input should be a path or an https:// address")
+        raise PydanticCustomError("url", "Input should be a path or an https:// URL")
     return location
 
 
-Location = Annotated[str, Field(min_length=1), AfterValidator(_check_address)]
+Location = Annotated[str, Field(min_length=1), AfterValidator(_check_url)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 

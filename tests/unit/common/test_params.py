@@ -267,22 +267,22 @@ DIGITS_SOURCE = "datasets.digits.source"
         (
             DIGITS_SOURCE,
             {"kind": "csv", "location": "http://example.org/digits.csv"},
-            "location: 'http://example.org/digits.csv'; must be a path or an https:// address",
+            "location: 'http://example.org/digits.csv'; must be a path or an https:// URL",
         ),
         (
             DIGITS_SOURCE,  # the host is example.org; localhost is the name of a user
             {"kind": "csv", "location": "http://localhost:1@example.org/digits.csv"},
-            "must be a path or an https:// address",
+            "must be a path or an https:// URL",
         ),
         (
             DIGITS_SOURCE,
             {"kind": "csv", "location": "https://[example.org/digits.csv"},
-            "must be a path or an https:// address",
+            "must be a path or an https:// URL",
         ),
         (
             DIGITS_SOURCE,
             {"kind": "mnist", "mirrors": ["ftp://localhost/"], "writers": [], "timeout": 1},
-            "mirrors[0]: 'ftp://localhost/'; must be a path or an https:// address",
+            "mirrors[0]: 'ftp://localhost/'; must be a path or an https:// URL",
         ),
         ("submissions", GONE, "submissions: missing"),
         ("submissions", {"digits": unlabelled_digits()}, "'digits' is also the name of a dataset"),

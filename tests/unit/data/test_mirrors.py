@@ -160,7 +160,7 @@ def test_a_redirect_to_an_address_without_encryption_is_not_followed(
 ) -> None:
     content, lines = fetch(f"{server}/plain", str(folder))
     assert content == CONTENT
-    assert "redirects to http://example.org/digits.gz, which is no https:// address" in lines[0]
+    assert "redirects to http://example.org/digits.gz, which is not an https:// URL" in lines[0]
 
 
 def test_urls_are_told_from_paths() -> None:
