@@ -110,6 +110,7 @@ class Recognizer:
     def __init__(self, model: Pipeline) -> None:
         self.model = model
         self.image = pipeline.image_format(model)
+        self._framing = normalize.framing(model["images"])
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -162,7 +163,7 @@ class Recognizer:
         InputError
             If the picture has more separate strokes than a page of digits.
         """
-        unchanged = normalize.already_framed(grey, self.image)
+        unchanged = normalize.already_framed(grey, self._framing)
         if unchanged is not None:
             return [Found(Box(0, 0, grey.shape[1], grey.shape[0]), 0, unchanged)]
         reduced, factor = normalize.reduce(grey)
@@ -170,14 +171,14 @@ class Recognizer:
             Found(
                 _scaled_box(part, factor, grey.shape),
                 part.line,
-                normalize.frame(part.ink, self.image),
+                normalize.frame(part.ink, self._framing),
             )
             for part in segment.cut(normalize.find_ink(reduced), self._quality)
         ]
 
     def _quality(self, inks: Sequence[npt.NDArray[np.float32]]) -> Float64Array:
         """Return how well inks look like one digit each: logarithms, at most 0."""
-        rows = np.stack([normalize.frame(ink, self.image).ravel() for ink in inks])
+        rows = np.stack([normalize.frame(ink, self._framing).ravel() for ink in inks])
         features = self.model[:-1].transform(rows)
         quality: Float64Array = np.log(_probabilities(self.model, features).max(axis=1))
         novelty: ClassSubspaces = self.model[-1].novelty_
@@ -269,7 +270,7 @@ class Recognizer:
         ndarray of shape (height, width), uint8
             0 is paper, the format's `pixel_max` is ink.
         """
-        return normalize.prepare(grey, self.image)
+        return normalize.prepare(grey, self._framing)
 
 
 def _scaled_box(part: segment.Part, factor: float, shape: tuple[int, ...]) -> Box:

@@ -8,12 +8,13 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import skops.io
+from PIL import Image
 from ruamel.yaml import YAML
 from sklearn.pipeline import Pipeline
 
@@ -197,11 +198,23 @@ def fit_digits(name: str, digits: LabelledImages) -> Pipeline:
     return fit(HYPERPARAMETERS[name], digits.take(np.arange(900)))
 
 
-def fit(hyperparameters: Hyperparameters, train: LabelledImages) -> Pipeline:
+def fit(
+    hyperparameters: Hyperparameters, train: LabelledImages, image: ImageFormat = DIGITS_FORMAT
+) -> Pipeline:
     """Fit a model on digits and calibrate it on the last third of them."""
     cut = len(train) * 2 // 3
     folds = [(np.arange(cut), np.arange(cut, len(train)))]
-    return pipeline.fit(pipeline.build(hyperparameters, DIGITS_FORMAT), train, folds)
+    return pipeline.fit(pipeline.build(hyperparameters, image), train, folds)
+
+
+def tight_digits(digits: LabelledImages) -> LabelledImages:
+    """Return scikit-learn's digits in 16×16 pixels, 0–255, which they fill to the border."""
+    scaled = [
+        Image.fromarray(image * np.float32(255 / 16)).resize((16, 16), Image.Resampling.BICUBIC)
+        for image in digits.pixels.reshape(-1, 8, 8)
+    ]
+    pixels = np.clip(np.rint(np.stack([np.asarray(image) for image in scaled])), 0, 255)
+    return replace(digits, pixels=pixels.astype(np.uint8).reshape(-1, 256))
 
 
 def dump_sealed(content: object, path: Path) -> None:

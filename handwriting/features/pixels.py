@@ -1,6 +1,6 @@
 """Pixels as features."""
 
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -8,9 +8,21 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+# A centre of mass that is rounded to a pixel is off by up to half a pixel, and by a little more
+# because pixels are whole numbers.
+CENTRED = 0.55
+# How digits lie in their images is learned from so many images, evenly spaced.
+_MOST_IMAGES = 5_000
+# The height and the width that so many percent of the digits do not exceed; the others are faults.
+_PERCENTILE = 99
+# Digits have one size if at least this share of them fills the box.
+_LEAST_FILLING = 0.9
+
 
 class ImagePixels(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Check that images have the size and the pixel range that a model takes, and pass them on.
+
+    `fit` also learns how digits lie in their images, so that other pictures can be framed alike.
 
     Parameters
     ----------
@@ -18,6 +30,19 @@ class ImagePixels(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Shape of the images, ≥ 1.
     pixel_max : int, default=255
         The largest value of a pixel, > 0; the smallest is 0.
+
+    Attributes
+    ----------
+    box_height_, box_width_ : int
+        Size of the box that a digit is scaled to fit, in pixels. If digits are of different sizes,
+        it has the size that half of them exceed.
+    one_size_ : bool
+        Whether nearly all digits fill the box in height or in width.
+    by_mass_ : bool
+        Whether the centre of mass of most digits is at the pixel (height // 2, width // 2). For
+        other images, the middle of the box is taken for the middle of the image.
+    n_features_in_ : int
+        Number of pixels of an image.
     """
 
     def __init__(self, height: int = 28, width: int = 28, pixel_max: int = 255) -> None:
@@ -26,8 +51,16 @@ class ImagePixels(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.pixel_max = pixel_max
 
     def fit(self, X: npt.ArrayLike, y: Any = None) -> Self:
-        """Check `X`, shape (n, height * width)."""
-        self._check(X)
+        """Check `X`, shape (n, height * width), and learn how digits lie in their images.
+
+        Ink is what is greater than 0. Images without ink tell nothing; if there are no others, the
+        frame is that of MNIST, scaled.
+        """
+        pixels = self._check(X)
+        step = max(1, -(-len(pixels) // _MOST_IMAGES))
+        lay = _learn_lay(pixels[::step].reshape(-1, self.height, self.width))
+        self.box_height_, self.box_width_, self.one_size_, self.by_mass_ = lay
+        self.n_features_in_ = self.height * self.width
         return self
 
     def transform(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
@@ -38,6 +71,7 @@ class ImagePixels(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         ValueError
             If an image has another number of pixels, or a pixel is out of range.
         """
+        check_is_fitted(self)
         return self._check(X)
 
     def _check(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
@@ -55,9 +89,65 @@ class ImagePixels(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             )
         return pixels
 
-    def __sklearn_is_fitted__(self) -> bool:
-        """Return True: there is nothing to fit."""
-        return True
+
+class _Lay(NamedTuple):
+    """How digits lie in their images; see `ImagePixels`."""
+
+    box_height: int
+    box_width: int
+    one_size: bool
+    by_mass: bool
+
+
+def _learn_lay(images: npt.NDArray[Any]) -> _Lay:
+    """Return how the digits of images, shape (n, height, width), lie in them."""
+    by_row = images.sum(axis=2, dtype=np.float64)
+    by_column = images.sum(axis=1, dtype=np.float64)
+    mass = by_row.sum(axis=1)
+    if not mass.any():
+        height, width = (max(1, round(length * 20 / 28)) for length in images.shape[1:])
+        return _Lay(height, width, one_size=True, by_mass=True)
+    by_row, by_column, mass = by_row[mass > 0], by_column[mass > 0], mass[mass > 0]
+    top, bottom = _extent(by_row)
+    left, right = _extent(by_column)
+    box_height, box_width, one_size = _find_box(bottom - top, right - left)
+    balanced = _is_balanced(by_row, mass) & _is_balanced(by_column, mass)
+    # In the middle, or half a pixel beside it where the number of pixels left is odd.
+    middle = (np.abs(top + bottom - by_row.shape[1]) <= 1) & (
+        np.abs(left + right - by_column.shape[1]) <= 1
+    )
+    # Symmetric digits are centred in both ways, and small images leave no other place.
+    by_mass = balanced.mean() > max(0.5, middle.mean())
+    return _Lay(box_height, box_width, one_size, bool(by_mass))
+
+
+def _extent(sums: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Return the first row or column of each image that has ink, and the one after the last."""
+    inked = sums > 0
+    return inked.argmax(axis=1), sums.shape[1] - inked[:, ::-1].argmax(axis=1)
+
+
+def _find_box(heights: npt.NDArray[np.intp], widths: npt.NDArray[np.intp]) -> tuple[int, int, bool]:
+    """Return the height and width of the box of digits, and whether they have one size."""
+    box = np.array([np.percentile(s, _PERCENTILE, method="higher") for s in (heights, widths)])
+    # The faint last pixel of a stroke may be missing; see `normalize.already_framed`. Few digits
+    # are as wide as high, so a box that is one pixel short of a square is a square.
+    if np.ptp(box) == 1:
+        box[:] = box.max()
+    filled = (heights >= box[0] - 1) | (widths >= box[1] - 1)
+    if filled.mean() >= _LEAST_FILLING:
+        return int(box[0]), int(box[1]), True
+    scale = np.median(np.maximum(heights / box[0], widths / box[1]))
+    height, width = (max(1, round(length * scale)) for length in box.tolist())
+    return height, width, False
+
+
+def _is_balanced(sums: npt.NDArray[np.float64], mass: npt.NDArray[np.float64]) -> Any:
+    """Return whether the centre of mass of each image is at the pixel after its middle."""
+    length = sums.shape[1]
+    # Not a matrix product, whose last bits may depend on the number of threads.
+    centres = (sums * np.arange(length)).sum(axis=1) / mass
+    return np.abs(centres - length // 2) <= CENTRED
 
 
 class UnitPixels(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):

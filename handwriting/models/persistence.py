@@ -37,7 +37,7 @@ TRUSTED_TYPES = [
 ]
 
 # A change of what a model file contains gets another number. Files of other numbers are refused.
-_FORMAT = 2
+_FORMAT = 3
 # The end of a model file. The checksum is that of all bytes before it, with the format number.
 _SEAL = re.compile(rb"handwriting model, format (\d+), SHA-256 ([0-9a-f]{64})\Z")
 _N_DIGITS = 64
@@ -151,9 +151,22 @@ def _find_problem(model: Any) -> str | None:
     """Return what is wrong with a loaded object; None if it is a model."""
     if not isinstance(model, Pipeline) or not isinstance(model[-1], CalibratedClassifier):
         return "not a model of this version of the project"
+    if not _is_framing(model[0]):
+        return "the frame of its images is missing or impossible"
     if not all(_is_sound(tree) for tree in _trees(model[-1].classifier_)):
         return "a tree in it has nodes that point outside the tree"
     return None
+
+
+def _is_framing(images: Any) -> bool:
+    """Return whether the first step knows a box that fits in an image, so that it can be filled."""
+    box = [getattr(images, name, None) for name in ("box_height_", "box_width_")]
+    shape = [getattr(images, name, None) for name in ("height", "width")]
+    flags = [getattr(images, name, None) for name in ("by_mass_", "one_size_")]
+    return all(
+        type(length) is int and type(whole) is int and 1 <= length <= whole
+        for length, whole in zip(box, shape, strict=True)
+    ) and all(type(flag) is bool for flag in flags)
 
 
 def _trees(classifier: Any) -> Iterator[Any]:

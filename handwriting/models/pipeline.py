@@ -52,7 +52,7 @@ def fit(model: Pipeline, train: LabelledImages, folds: list[Fold]) -> Pipeline:
     Parameters
     ----------
     model : Pipeline
-        From `build`. Its features learn nothing from the images.
+        From `build`. The features of an image do not depend on the other images.
     train : LabelledImages
     folds : list
         Folds of `train`, whose validation images calibrate the probabilities.

@@ -12,6 +12,7 @@ from PIL import Image
 from scipy import ndimage
 
 from handwriting.common.params.datasets import ImageFormat
+from handwriting.features.pixels import CENTRED, ImagePixels
 
 UInt8Array = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -36,86 +37,114 @@ _EDGE = 0.2
 
 @dataclass(frozen=True)
 class Framing:
-    """How the digits of a dataset lie in their images.
+    """The format of a dataset's images, and how the digits lie in them.
 
     Attributes
     ----------
+    image : ImageFormat
+        Size and pixel range of the images.
     box_height, box_width : int
         Size of the box that a digit is scaled to fit, in pixels.
     by_mass : bool
         Whether the centre of mass of the ink is in the middle, or the middle of its box.
-    blocks : int
-        If not 0, each pixel counts the dark dots of a block of `blocks` × `blocks` dots.
+    one_size : bool
+        Whether the digits of the dataset fill the box, or are of different sizes.
     """
 
+    image: ImageFormat
     box_height: int
     box_width: int
     by_mass: bool
-    blocks: int = 0
+    one_size: bool = True
+
+    @property
+    def blocks(self) -> int:
+        """If not 0, each pixel counts the dark dots of a block of `blocks` × `blocks` dots."""
+        image = self.image
+        return 4 if (image.height, image.width, image.pixel_max) == (8, 8, 16) else 0
 
 
-def framing(image: ImageFormat) -> Framing:
-    """Return the framing of a format: that of scikit-learn's digits, or that of MNIST, scaled."""
-    if (image.height, image.width, image.pixel_max) == (8, 8, 16):
-        return Framing(box_height=8, box_width=8, by_mass=False, blocks=4)
-    box_height, box_width = round(image.height * 20 / 28), round(image.width * 20 / 28)
-    return Framing(max(1, box_height), max(1, box_width), by_mass=True)
+def framing(images: ImagePixels) -> Framing:
+    """Return what the first step of a fitted model has learned of its training images."""
+    return Framing(
+        image=ImageFormat.model_validate(images.get_params()),
+        box_height=images.box_height_,
+        box_width=images.box_width_,
+        by_mass=images.by_mass_,
+        one_size=images.one_size_,
+    )
 
 
-def prepare(grey: UInt8Array, image: ImageFormat) -> UInt8Array:
+def prepare(grey: UInt8Array, lay: Framing) -> UInt8Array:
     """Turn a picture of one digit into an image in a model's format.
 
     Parameters
     ----------
     grey : ndarray of shape (any, any), uint8
         0 is black, 255 is white. All ink belongs to the digit.
-    image : ImageFormat
-        Format of the images that the model was trained on.
+    lay : Framing
+        Of the images that the model was trained on.
 
     Returns
     -------
     ndarray of shape (height, width), uint8
         0 is paper, `pixel_max` is ink. Only paper if the picture has no ink.
     """
-    unchanged = already_framed(grey, image)
-    return frame(find_ink(grey), image) if unchanged is None else unchanged
+    unchanged = already_framed(grey, lay)
+    return frame(find_ink(grey), lay) if unchanged is None else unchanged
 
 
-def already_framed(grey: UInt8Array, image: ImageFormat) -> UInt8Array | None:
+def already_framed(grey: UInt8Array, lay: Framing) -> UInt8Array | None:
     """Return a picture that already is in a model's format, light or dark ink, else None.
 
-    The picture has the size of the format, its paper is of one colour, and the digit fills and is
-    centred in its box as the images of the dataset are. Its values are not changed, except that
-    dark ink is inverted and the range 0–255 becomes 0–`pixel_max`.
+    The picture has the size of the format, its paper is of one colour, and the digit lies in it as
+    those of the dataset do: it fits the box, and if the dataset is centred by mass, it fills the
+    box and is centred. Where digits are of different sizes, it may have any size. Its values are
+    not changed, except that dark ink is inverted and the range 0–255 becomes 0–`pixel_max`.
     """
+    image = lay.image
     if grey.shape != (image.height, image.width):
         return None
-    corner = grey[0, 0]
-    if corner not in (0, 255):
+    paper = _paper_of_one_colour(grey)
+    if paper is None:
         return None
-    ink = grey if corner == 0 else 255 - grey
+    ink = grey if paper == 0 else 255 - grey
     by_row, by_column = _projections(ink)
     rows, columns = by_row.nonzero()[0], by_column.nonzero()[0]
     if len(rows) == 0:
         return None
-    lay = framing(image)
     height, width = rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1
-    # In MNIST the longer side has 20 pixels, or 19 where the last one is too faint.
-    slack = 1 if lay.by_mass else 0
-    if not (
-        height <= lay.box_height
-        and width <= lay.box_width
-        and (height >= lay.box_height - slack or width >= lay.box_width - slack)
-    ):
-        return None
+    if lay.one_size:
+        if height > lay.box_height or width > lay.box_width:
+            return None
+        # In MNIST the longer side has 20 pixels, or 19 where the last one is too faint.
+        if lay.by_mass and height < lay.box_height - 1 and width < lay.box_width - 1:
+            return None
     if lay.by_mass:
         # Centres of mass are in the pixel after the middle.
         down, right = _centre_of_mass(by_row, by_column)
-        if abs(down - image.height // 2) > 0.55 or abs(right - image.width // 2) > 0.55:
+        if abs(down - image.height // 2) > CENTRED or abs(right - image.width // 2) > CENTRED:
             return None
     if image.pixel_max == 255:
         return ink
     return _to_range(np.asarray(ink / np.float32(255)), image.pixel_max)
+
+
+def _paper_of_one_colour(grey: UInt8Array) -> int | None:
+    """Return 0 or 255 if that is the colour of the paper, else None.
+
+    Paper is what is most frequent on the border, also where a digit touches it. Black and white
+    that are equally frequent there are counted in the whole picture.
+    """
+    border = np.concatenate([grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]])
+    counts = np.bincount(border, minlength=256)
+    if max(counts[0], counts[255]) < counts.max():
+        return None
+    if counts[0] == counts[255]:
+        counts = np.bincount(grey.ravel(), minlength=256)
+        if counts[0] == counts[255]:
+            return None
+    return 0 if counts[0] > counts[255] else 255
 
 
 def reduce(grey: UInt8Array) -> tuple[UInt8Array, float]:
@@ -173,26 +202,26 @@ def find_ink(grey: UInt8Array) -> Floats:
     return np.asarray(np.clip((absorbed - low) / (high - low), 0, 1), dtype=np.float32)
 
 
-def frame(ink: Floats, image: ImageFormat) -> UInt8Array:
+def frame(ink: Floats, lay: Framing) -> UInt8Array:
     """Scale the ink of one digit into its box and centre the box in an image.
 
     Parameters
     ----------
     ink : ndarray of shape (any, any), float32
         Between 0 and 1.
-    image : ImageFormat
+    lay : Framing
 
     Returns
     -------
     ndarray of shape (height, width), uint8
         0 is paper, `pixel_max` is ink.
     """
+    image = lay.image
     result = np.zeros((image.height, image.width), dtype=np.float32)
     rows = np.flatnonzero((ink > _EDGE).any(axis=1))
     columns = np.flatnonzero((ink > _EDGE).any(axis=0))
     if len(rows) == 0:
         return _to_range(result, image.pixel_max)
-    lay = framing(image)
     digit = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     scale = min(lay.box_height / digit.shape[0], lay.box_width / digit.shape[1])
     height = min(lay.box_height, max(1, round(digit.shape[0] * scale)))

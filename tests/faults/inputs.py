@@ -379,7 +379,7 @@ def _models() -> Iterator[FaultyInput]:
 
 
 def _later(sound: bytes) -> bytes:
-    checked = sound[: -persistence._N_DIGITS].replace(b", format 2,", b", format 3,")
+    checked = sound[: -persistence._N_DIGITS].replace(b", format 3,", b", format 4,")
     return checked + persistence._checksum(checked)
 
 

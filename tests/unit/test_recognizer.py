@@ -16,9 +16,10 @@ from sklearn.pipeline import make_pipeline
 from benchmarks import disturbances
 from handwriting.common.errors import InputError
 from handwriting.common.images import LabelledImages
+from handwriting.common.params.datasets import ImageFormat
 from handwriting.models import persistence
 from handwriting.recognizer import Box, Recognizer
-from tests.helpers import dump_sealed, fit_digits
+from tests.helpers import HYPERPARAMETERS, dump_sealed, fit, fit_digits, tight_digits
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +142,42 @@ def test_a_model_of_another_format_prepares_its_own_images(digits: LabelledImage
         readings = recognizer.read(np.pad(large, 30, constant_values=255))
         right += len(readings) == 1 and readings[0].digit == label
     assert right >= 80
+
+
+@pytest.fixture(scope="module")
+def tight(digits: LabelledImages) -> tuple[Recognizer, LabelledImages]:
+    """A model of digits that fill their images to the border, and images to test it with."""
+    images = tight_digits(digits)
+    image = ImageFormat(height=16, width=16, pixel_max=255)
+    model = fit(HYPERPARAMETERS["svc with gradients"], images.take(np.arange(900)), image)
+    return Recognizer(model), images.take(np.arange(900, 1300))
+
+
+@pytest.mark.parametrize("dark", [True, False])
+def test_pictures_of_tight_digits_are_read_as_by_the_pipeline(
+    dark: bool, tight: tuple[Recognizer, LabelledImages]
+) -> None:
+    recognizer, test = tight
+    pictures = (255 - test.pixels if dark else test.pixels).reshape(-1, 16, 16)
+    readings = [recognizer.read(picture) for picture in pictures]
+    assert all(len(read) == 1 for read in readings)
+    np.testing.assert_array_equal([read[0].pixels.ravel() for read in readings], test.pixels)
+    expected = recognizer.model.predict(test.pixels).tolist()
+    assert [read[0].digit for read in readings] == expected
+
+
+def test_large_pictures_of_tight_digits_are_read_nearly_as_well(
+    tight: tuple[Recognizer, LabelledImages],
+) -> None:
+    recognizer, test = tight
+    right = 0
+    for picture, label in zip(255 - test.pixels.reshape(-1, 16, 16), test.labels, strict=True):
+        large = Image.fromarray(picture).resize((64, 64), Image.Resampling.BICUBIC)
+        readings = recognizer.read(np.pad(np.asarray(large), 24, constant_values=255))
+        right += len(readings) == 1 and readings[0].digit == label
+    by_pipeline = np.sum(recognizer.model.predict(test.pixels) == test.labels)
+    assert by_pipeline >= 0.95 * len(test)
+    assert right >= 0.95 * by_pipeline
 
 
 def test_a_model_without_a_detector_takes_everything_for_a_digit(digits: LabelledImages) -> None:

@@ -312,8 +312,8 @@ PUBLISHED = Path(__file__).parent / "published"
 def test_a_model_of_the_published_format_predicts_as_when_it_was_written(
     name: str, digits: LabelledImages
 ) -> None:
-    expected = read_csv(PUBLISHED / f"format_2_{name}.csv")
-    model = persistence.load(PUBLISHED / f"format_2_{name}.skops")
+    expected = read_csv(PUBLISHED / f"format_{persistence._FORMAT}_{name}.csv")
+    model = persistence.load(PUBLISHED / f"format_{persistence._FORMAT}_{name}.skops")
     images = digits.pixels[-len(expected) :]
     assert [str(digit) for digit in model.predict(images)] == [row["digit"] for row in expected]
     np.testing.assert_allclose(
@@ -349,9 +349,34 @@ def test_a_model_of_the_format_without_checksum_is_refused(
 
 
 def test_a_model_of_a_later_format_is_refused(whole: bytes, path: Path) -> None:
-    checked = whole[: -persistence._N_DIGITS].replace(b", format 2,", b", format 3,")
+    checked = whole[: -persistence._N_DIGITS].replace(b", format 3,", b", format 4,")
     path.write_bytes(checked + persistence._checksum(checked))
     assert refusal(path) == (
-        f"{path}: a model file of format 3; this version of the project reads format 2; "
+        f"{path}: a model file of format 4; this version of the project reads format 3; "
         "run `dvc repro`"
+    )
+
+
+@pytest.mark.parametrize("name", ["tree", "svc"])
+def test_a_model_of_the_format_without_a_learned_frame_is_refused(name: str) -> None:
+    """Format 2 did not say how digits lie in their images."""
+    path = PUBLISHED / f"format_2_{name}.skops"
+    assert refusal(path) == (
+        f"{path}: a model file of format 2; this version of the project reads format 3; "
+        "run `dvc repro`"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("box_height_", 0), ("box_width_", 9), ("box_width_", 8.0), ("by_mass_", 1)],
+)
+def test_an_impossible_frame_is_refused(
+    name: str, value: float, digits: LabelledImages, path: Path
+) -> None:
+    model = fit_digits("tree", digits)
+    setattr(model["images"], name, value)
+    persistence.save(model, path)
+    assert refusal(path) == (
+        f"{path}: the frame of its images is missing or impossible; run `dvc repro`"
     )

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,10 +9,12 @@ from PIL import Image
 from handwriting.common.images import LabelledImages
 from handwriting.common.params.datasets import ImageFormat
 from handwriting.pictures import normalize
+from handwriting.pictures.normalize import Framing
 
-MNIST_FORMAT = ImageFormat(height=28, width=28, pixel_max=255)
-DIGITS_FORMAT = ImageFormat(height=8, width=8, pixel_max=16)
-SIXTEEN = ImageFormat(height=16, width=16, pixel_max=1)
+MNIST = Framing(ImageFormat(height=28, width=28, pixel_max=255), 20, 20, by_mass=True)
+DIGITS = Framing(ImageFormat(height=8, width=8, pixel_max=16), 8, 8, by_mass=False)
+SIXTEEN = Framing(ImageFormat(height=16, width=16, pixel_max=1), 11, 11, by_mass=True)
+TIGHT = Framing(ImageFormat(height=16, width=16, pixel_max=255), 16, 16, by_mass=False)
 
 
 def seven(size: int, paper: int = 255, pen: int = 0) -> np.ndarray:
@@ -30,32 +34,67 @@ def difference(a: np.ndarray, b: np.ndarray) -> float:
 
 def test_all_images_of_mnist_pass_unchanged(mnist: LabelledImages) -> None:
     for image in mnist.pixels[::7].reshape(-1, 28, 28):
-        np.testing.assert_array_equal(normalize.prepare(image, MNIST_FORMAT), image)
-        np.testing.assert_array_equal(normalize.prepare(255 - image, MNIST_FORMAT), image)
+        np.testing.assert_array_equal(normalize.prepare(image, MNIST), image)
+        np.testing.assert_array_equal(normalize.prepare(255 - image, MNIST), image)
 
 
 def test_the_digits_of_scikit_learn_pass_unchanged(digits: LabelledImages) -> None:
-    framed = 0
+    """Also the few that reach into a corner."""
     for image in digits.pixels.reshape(-1, 8, 8):
         grey = np.rint(image * (255 / 16)).astype(np.uint8)
-        if grey[0, 0] == 0:  # a few digits reach into the corner
-            np.testing.assert_array_equal(normalize.prepare(grey, DIGITS_FORMAT), image)
-            framed += 1
-    assert framed > 1600
+        np.testing.assert_array_equal(normalize.prepare(grey, DIGITS), image)
+        np.testing.assert_array_equal(normalize.prepare(255 - grey, DIGITS), image)
+
+
+def test_a_picture_on_grey_paper_is_not_taken_unchanged() -> None:
+    """Where the box is the whole image, everything would fit into it."""
+    grey = np.full((16, 16), 200, dtype=np.uint8)
+    grey[3:13, 7:9] = 0
+    grey[0, :3] = 255
+    assert normalize.already_framed(grey, TIGHT) is None
+    grey[grey == 200] = 255
+    np.testing.assert_array_equal(normalize.already_framed(grey, TIGHT), 255 - grey)
+
+
+def test_a_picture_half_black_and_half_white_has_no_colour_of_paper() -> None:
+    grey = np.zeros((16, 16), dtype=np.uint8)
+    grey[8:] = 255
+    assert normalize.already_framed(grey, TIGHT) is None
+
+
+@pytest.mark.parametrize("ink_height", [6, 12])
+def test_where_digits_are_centred_by_their_box_size_and_place_are_free(ink_height: int) -> None:
+    """Only what is larger than the box is scaled."""
+    lay = Framing(TIGHT.image, 10, 10, by_mass=False)
+    grey = np.full((16, 16), 255, dtype=np.uint8)
+    grey[1 : 1 + ink_height, 4:6] = 0
+    unchanged = normalize.already_framed(grey, lay)
+    assert (unchanged is not None) == (ink_height <= 10)
+    free = dataclasses.replace(lay, one_size=False)
+    np.testing.assert_array_equal(normalize.already_framed(grey, free), 255 - grey)
+
+
+def test_where_sizes_differ_the_mass_must_still_be_in_the_middle() -> None:
+    lay = dataclasses.replace(MNIST, one_size=False)
+    grey = np.zeros((28, 28), dtype=np.uint8)
+    grey[10:19, 12:17] = 255
+    np.testing.assert_array_equal(normalize.already_framed(grey, lay), grey)
+    assert normalize.already_framed(grey, MNIST) is None
+    assert normalize.already_framed(np.roll(grey, 2, axis=1), lay) is None
 
 
 @settings(max_examples=40, deadline=None)
 @given(size=st.integers(24, 400))
 def test_the_size_of_the_picture_changes_little(size: int) -> None:
-    expected = normalize.prepare(seven(200), MNIST_FORMAT)
-    assert difference(expected, normalize.prepare(seven(size), MNIST_FORMAT)) < 0.35
+    expected = normalize.prepare(seven(200), MNIST)
+    assert difference(expected, normalize.prepare(seven(size), MNIST)) < 0.35
 
 
 @settings(max_examples=40, deadline=None)
 @given(paper=st.integers(90, 255), contrast=st.floats(0.35, 1))
 def test_brightness_and_contrast_change_almost_nothing(paper: int, contrast: float) -> None:
-    expected = normalize.prepare(seven(100), MNIST_FORMAT)
-    found = normalize.prepare(seven(100, paper, round(paper * (1 - contrast))), MNIST_FORMAT)
+    expected = normalize.prepare(seven(100), MNIST)
+    found = normalize.prepare(seven(100, paper, round(paper * (1 - contrast))), MNIST)
     assert difference(expected, found) < 0.1
 
 
@@ -73,11 +112,11 @@ def test_any_picture_and_its_negative_give_the_same(
     if data.draw(st.booleans()):
         grey = np.where(random.random(shape) < 0.1, grey, 200).astype(np.uint8)
     surface, _ = normalize._smooth_surface(grey)
-    prepared = normalize.prepare(grey, MNIST_FORMAT)
+    prepared = normalize.prepare(grey, MNIST)
     assert surface.shape == shape
     assert prepared.shape == (28, 28)
     assert prepared.dtype == np.uint8
-    difference = prepared.astype(int) - normalize.prepare(255 - grey, MNIST_FORMAT)
+    difference = prepared.astype(int) - normalize.prepare(255 - grey, MNIST)
     # Rounding errors of the surface may change a value by one, and a tie of dark and light all.
     assert np.abs(difference).max() <= 2 or abs(_skew(grey)) < 1e-3
 
@@ -95,8 +134,8 @@ def test_a_shift_changes_nothing(down: int, right: int) -> None:
     canvas[30:110, 30:110] = seven(80)
     shifted = np.full((150, 150), 255, dtype=np.uint8)
     shifted[down : down + 80, right : right + 80] = seven(80)
-    expected = normalize.prepare(canvas, MNIST_FORMAT)
-    assert difference(expected, normalize.prepare(shifted, MNIST_FORMAT)) < 0.02
+    expected = normalize.prepare(canvas, MNIST)
+    assert difference(expected, normalize.prepare(shifted, MNIST)) < 0.02
 
 
 @settings(max_examples=30, deadline=None)
@@ -106,22 +145,21 @@ def test_light_from_one_side_changes_little(angle: float, darkest: float) -> Non
     across = (rows - 0.5) * np.sin(angle) + (columns - 0.5) * np.cos(angle)
     across = (across - across.min()) / np.ptp(across)
     grey = seven(120, 255, 60) * (1 - (1 - darkest) * across)
-    expected = normalize.prepare(seven(120, 255, 60), MNIST_FORMAT)
-    found = normalize.prepare(np.rint(grey).astype(np.uint8), MNIST_FORMAT)
+    expected = normalize.prepare(seven(120, 255, 60), MNIST)
+    found = normalize.prepare(np.rint(grey).astype(np.uint8), MNIST)
     assert difference(expected, found) < 0.15
 
 
-@pytest.mark.parametrize("image", [MNIST_FORMAT, DIGITS_FORMAT, SIXTEEN], ids=str)
-def test_the_digit_fits_its_box_and_has_full_ink(image: ImageFormat) -> None:
-    prepared = normalize.prepare(seven(150), image)
-    lay = normalize.framing(image)
+@pytest.mark.parametrize("lay", [MNIST, DIGITS, SIXTEEN, TIGHT], ids=str)
+def test_the_digit_fits_its_box_and_has_full_ink(lay: Framing) -> None:
+    prepared = normalize.prepare(seven(150), lay)
     rows, columns = np.flatnonzero(prepared.any(axis=1)), np.flatnonzero(prepared.any(axis=0))
     assert rows[-1] - rows[0] + 1 == lay.box_height
     assert columns[-1] - columns[0] + 1 <= lay.box_width
-    assert prepared.max() == image.pixel_max
+    assert prepared.max() == lay.image.pixel_max
     if lay.by_mass:
         ink = prepared.astype(float)
-        assert abs((ink.sum(1) @ np.arange(len(ink))) / ink.sum() - image.height // 2) <= 0.5
+        assert abs((ink.sum(1) @ np.arange(len(ink))) / ink.sum() - lay.image.height // 2) <= 0.5
 
 
 def test_pixels_of_the_digits_count_dots() -> None:
@@ -133,14 +171,14 @@ def test_pixels_of_the_digits_count_dots() -> None:
     expected = [
         [int(dots[4 * i : 4 * i + 4, 4 * j : 4 * j + 4].sum()) for j in range(8)] for i in range(8)
     ]
-    np.testing.assert_array_equal(normalize.prepare(padded, DIGITS_FORMAT), expected)
+    np.testing.assert_array_equal(normalize.prepare(padded, DIGITS), expected)
 
 
 @pytest.mark.parametrize("value", [0, 128, 255])
 def test_paper_without_ink_stays_empty(value: int) -> None:
     blank = np.full((40, 30), value, dtype=np.uint8)
     assert not normalize.find_ink(blank).any()
-    assert not normalize.prepare(blank, MNIST_FORMAT).any()
+    assert not normalize.prepare(blank, MNIST).any()
 
 
 def test_the_grain_of_paper_is_no_ink() -> None:

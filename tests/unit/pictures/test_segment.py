@@ -158,8 +158,9 @@ def test_the_ink_of_a_framed_part_is_that_of_the_picture(mnist: LabelledImages) 
     """One digit, cut out of a page, is prepared like the page alone."""
     digit = disturbances.of_size(84)(mnist.pixels[0].reshape(28, 28), np.random.default_rng(0))
     image = normalize.ImageFormat(height=28, width=28, pixel_max=255)
+    lay = normalize.Framing(image, 20, 20, by_mass=True)
     (part,) = segment.cut(normalize.find_ink(digit), lambda inks: np.zeros(len(inks)))
-    found = normalize.frame(part.ink, image).astype(int)
-    expected = normalize.prepare(digit, image)
+    found = normalize.frame(part.ink, lay).astype(int)
+    expected = normalize.prepare(digit, lay)
     assert np.abs(found - expected).sum() < 0.05 * expected.sum()  # the faintest edges are left out
     assert ndimage.label(part.ink > 0.2, np.ones((3, 3)))[1] == 1
