@@ -110,7 +110,7 @@ class Recognizer:
     def __init__(self, model: Pipeline) -> None:
         self.model = model
         self.image = pipeline.image_format(model)
-        self._framing = normalize.framing(model["images"])
+        self._framing = normalize.learned_framing(model["images"])
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:

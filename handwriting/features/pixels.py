@@ -11,9 +11,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 # A centre of mass that is rounded to a pixel is off by up to half a pixel, and by a little more
 # because pixels are whole numbers.
 CENTRED = 0.55
-# How digits lie in their images is learned from so many images, evenly spaced.
+# The framing is learned from at most this number of images, evenly spaced.
 _MOST_IMAGES = 5_000
-# The height and the width that so many percent of the digits do not exceed; the others are faults.
+# Percentile of the heights and widths that gives the box; larger digits count as faults.
 _PERCENTILE = 99
 # Digits have one size if at least this share of them fills the box.
 _LEAST_FILLING = 0.9
@@ -22,7 +22,8 @@ _LEAST_FILLING = 0.9
 class ImagePixels(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Check that images have the size and the pixel range that a model takes, and pass them on.
 
-    `fit` also learns how digits lie in their images, so that other pictures can be framed alike.
+    `fit` also learns the size and position of the digits in their images, so that other pictures
+    can be framed in the same way.
 
     Parameters
     ----------
@@ -51,15 +52,15 @@ class ImagePixels(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.pixel_max = pixel_max
 
     def fit(self, X: npt.ArrayLike, y: Any = None) -> Self:
-        """Check `X`, shape (n, height * width), and learn how digits lie in their images.
+        """Check `X`, shape (n, height * width), and learn the size and position of the digits.
 
-        Ink is what is greater than 0. Images without ink tell nothing; if there are no others, the
-        frame is that of MNIST, scaled.
+        Ink is what is greater than 0. Images without ink are ignored; if there are no others, the
+        framing is that of MNIST, scaled.
         """
         pixels = self._check(X)
         step = max(1, -(-len(pixels) // _MOST_IMAGES))
-        lay = _learn_lay(pixels[::step].reshape(-1, self.height, self.width))
-        self.box_height_, self.box_width_, self.one_size_, self.by_mass_ = lay
+        learned = _learn_framing(pixels[::step].reshape(-1, self.height, self.width))
+        self.box_height_, self.box_width_, self.one_size_, self.by_mass_ = learned
         self.n_features_in_ = self.height * self.width
         return self
 
@@ -90,8 +91,8 @@ class ImagePixels(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return pixels
 
 
-class _Lay(NamedTuple):
-    """How digits lie in their images; see `ImagePixels`."""
+class _Framing(NamedTuple):
+    """Size and position of the digits in their images; see `ImagePixels`."""
 
     box_height: int
     box_width: int
@@ -99,14 +100,14 @@ class _Lay(NamedTuple):
     by_mass: bool
 
 
-def _learn_lay(images: npt.NDArray[Any]) -> _Lay:
-    """Return how the digits of images, shape (n, height, width), lie in them."""
+def _learn_framing(images: npt.NDArray[Any]) -> _Framing:
+    """Return the framing of images, shape (n, height, width)."""
     by_row = images.sum(axis=2, dtype=np.float64)
     by_column = images.sum(axis=1, dtype=np.float64)
     mass = by_row.sum(axis=1)
     if not mass.any():
         height, width = (max(1, round(length * 20 / 28)) for length in images.shape[1:])
-        return _Lay(height, width, one_size=True, by_mass=True)
+        return _Framing(height, width, one_size=True, by_mass=True)
     by_row, by_column, mass = by_row[mass > 0], by_column[mass > 0], mass[mass > 0]
     top, bottom = _extent(by_row)
     left, right = _extent(by_column)
@@ -118,7 +119,7 @@ def _learn_lay(images: npt.NDArray[Any]) -> _Lay:
     )
     # Symmetric digits are centred in both ways, and small images leave no other place.
     by_mass = balanced.mean() > max(0.5, middle.mean())
-    return _Lay(box_height, box_width, one_size, bool(by_mass))
+    return _Framing(box_height, box_width, one_size, bool(by_mass))
 
 
 def _extent(sums: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:

@@ -37,7 +37,7 @@ _EDGE = 0.2
 
 @dataclass(frozen=True)
 class Framing:
-    """The format of a dataset's images, and how the digits lie in them.
+    """The format of a dataset's images, and the size and position of the digits in them.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class Framing:
         return 4 if (image.height, image.width, image.pixel_max) == (8, 8, 16) else 0
 
 
-def framing(images: ImagePixels) -> Framing:
+def learned_framing(images: ImagePixels) -> Framing:
     """Return what the first step of a fitted model has learned of its training images."""
     return Framing(
         image=ImageFormat.model_validate(images.get_params()),
@@ -75,14 +75,14 @@ def framing(images: ImagePixels) -> Framing:
     )
 
 
-def prepare(grey: UInt8Array, lay: Framing) -> UInt8Array:
+def prepare(grey: UInt8Array, framing: Framing) -> UInt8Array:
     """Turn a picture of one digit into an image in a model's format.
 
     Parameters
     ----------
     grey : ndarray of shape (any, any), uint8
         0 is black, 255 is white. All ink belongs to the digit.
-    lay : Framing
+    framing : Framing
         Of the images that the model was trained on.
 
     Returns
@@ -90,11 +90,11 @@ def prepare(grey: UInt8Array, lay: Framing) -> UInt8Array:
     ndarray of shape (height, width), uint8
         0 is paper, `pixel_max` is ink. Only paper if the picture has no ink.
     """
-    unchanged = already_framed(grey, lay)
-    return frame(find_ink(grey), lay) if unchanged is None else unchanged
+    unchanged = already_framed(grey, framing)
+    return frame(find_ink(grey), framing) if unchanged is None else unchanged
 
 
-def already_framed(grey: UInt8Array, lay: Framing) -> UInt8Array | None:
+def already_framed(grey: UInt8Array, framing: Framing) -> UInt8Array | None:
     """Return a picture that already is in a model's format, light or dark ink, else None.
 
     The picture has the size of the format, its paper is of one colour, and the digit lies in it as
@@ -102,7 +102,7 @@ def already_framed(grey: UInt8Array, lay: Framing) -> UInt8Array | None:
     box and is centred. Where digits are of different sizes, it may have any size. Its values are
     not changed, except that dark ink is inverted and the range 0–255 becomes 0–`pixel_max`.
     """
-    image = lay.image
+    image = framing.image
     if grey.shape != (image.height, image.width):
         return None
     paper = _paper_of_one_colour(grey)
@@ -114,13 +114,13 @@ def already_framed(grey: UInt8Array, lay: Framing) -> UInt8Array | None:
     if len(rows) == 0:
         return None
     height, width = rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1
-    if lay.one_size:
-        if height > lay.box_height or width > lay.box_width:
+    if framing.one_size:
+        if height > framing.box_height or width > framing.box_width:
             return None
         # In MNIST the longer side has 20 pixels, or 19 where the last one is too faint.
-        if lay.by_mass and height < lay.box_height - 1 and width < lay.box_width - 1:
+        if framing.by_mass and height < framing.box_height - 1 and width < framing.box_width - 1:
             return None
-    if lay.by_mass:
+    if framing.by_mass:
         # Centres of mass are in the pixel after the middle.
         down, right = _centre_of_mass(by_row, by_column)
         if abs(down - image.height // 2) > CENTRED or abs(right - image.width // 2) > CENTRED:
@@ -202,36 +202,36 @@ def find_ink(grey: UInt8Array) -> Floats:
     return np.asarray(np.clip((absorbed - low) / (high - low), 0, 1), dtype=np.float32)
 
 
-def frame(ink: Floats, lay: Framing) -> UInt8Array:
+def frame(ink: Floats, framing: Framing) -> UInt8Array:
     """Scale the ink of one digit into its box and centre the box in an image.
 
     Parameters
     ----------
     ink : ndarray of shape (any, any), float32
         Between 0 and 1.
-    lay : Framing
+    framing : Framing
 
     Returns
     -------
     ndarray of shape (height, width), uint8
         0 is paper, `pixel_max` is ink.
     """
-    image = lay.image
+    image = framing.image
     result = np.zeros((image.height, image.width), dtype=np.float32)
     rows = np.flatnonzero((ink > _EDGE).any(axis=1))
     columns = np.flatnonzero((ink > _EDGE).any(axis=0))
     if len(rows) == 0:
         return _to_range(result, image.pixel_max)
     digit = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    scale = min(lay.box_height / digit.shape[0], lay.box_width / digit.shape[1])
-    height = min(lay.box_height, max(1, round(digit.shape[0] * scale)))
-    width = min(lay.box_width, max(1, round(digit.shape[1] * scale)))
+    scale = min(framing.box_height / digit.shape[0], framing.box_width / digit.shape[1])
+    height = min(framing.box_height, max(1, round(digit.shape[0] * scale)))
+    width = min(framing.box_width, max(1, round(digit.shape[1] * scale)))
     digit = (
-        _count_dots(digit, height, width, lay.blocks)
-        if lay.blocks
+        _count_dots(digit, height, width, framing.blocks)
+        if framing.blocks
         else _resize(digit, height, width)
     )
-    if lay.by_mass:
+    if framing.by_mass:
         down, right = _centre_of_mass(*_projections(digit))
         top, left = round(image.height // 2 - down), round(image.width // 2 - right)
     else:
