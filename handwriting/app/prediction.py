@@ -98,16 +98,20 @@ def predict(
 def _expand(inputs: Sequence[str]) -> Iterator[str | _Image]:
     """Replace folders by the images in them, in the order of their names."""
     for name in inputs:
-        if name == STANDARD_INPUT or not Path(name).is_dir():
+        # `Path.is_dir` raises an error for some paths; `_load` says what is wrong with them.
+        if name == STANDARD_INPUT or not os.path.isdir(name):  # noqa: PTH112
             yield name
             continue
+        unreadable: list[OSError] = []
         images = [
             os.path.join(folder, file)  # noqa: PTH118 - a Path per file takes four times as long
-            for folder, _, names in os.walk(name)
+            for folder, _, names in os.walk(name, onerror=unreadable.append)
             for file in names
             if _suffix(file) in SUFFIXES
         ]
-        if not images:
+        for error in unreadable:
+            yield _Image(name, error=f"{error.filename}: cannot be read ({error.strerror})")
+        if not images and not unreadable:
             yield _Image(name, error=f"{name}: the folder has no PNG, JPEG, TIFF or BMP image")
         yield from sorted(images, key=lambda path: path.split(os.sep))  # noqa: PTH206 - as above
 
@@ -171,7 +175,11 @@ def _load(
     content: bytes | None = None
     name = file
     if file == STANDARD_INPUT:
-        name, content = "standard input", sys.stdin.buffer.read()
+        name = "standard input"
+        try:
+            content = sys.stdin.buffer.read()
+        except OSError as error:
+            return [[_Image(name, error=f"{name}: cannot be read ({error.strerror})")]]
         if not content:
             return [[_Image(name, error=f"{name}: is empty; must be an image or a table")]]
     is_table = (

@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -205,6 +206,94 @@ def test_a_missing_or_damaged_model_is_one_line(predict, folder: Path, tmp_path:
         assert (code, out) == (1, "")
         assert err.startswith(f"error: {tmp_path / model}: {message}")
         assert len(err.splitlines()) == 1
+
+
+def test_a_name_that_is_too_long_is_one_line_and_the_others_are_read(
+    predict, folder: Path, tmp_path: Path
+) -> None:
+    long = tmp_path / ("x" * 300)
+    for name in (long / "a.png", long.with_suffix(".csv"), long):
+        code, out, err = predict(name, folder / "a.png")
+        assert (code, len(out.splitlines())) == (1, 1)
+        assert err == f"error: {name}: cannot be read (File name too long)\n"
+    code, out, err = predict("--show", long / "a.png", folder / "a.png")
+    assert (code, out) == (1, "")
+    assert err == f"error: {long}: File name too long\n"
+
+
+@pytest.mark.parametrize("command", ["add {} --name own", "serve --port 0 --models {}"])
+def test_other_commands_refuse_a_name_that_is_too_long(
+    command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(PROJECT)
+    long = "x" * 300
+    with pytest.raises(SystemExit, match=f"^error: {long}: File name too long$"):
+        command_line.main(command.format(long).split())
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root may read all")
+def test_what_is_below_an_unreadable_folder_is_one_line(predict, folder: Path) -> None:
+    (folder / "more").chmod(0)
+    try:
+        code, out, err = predict(folder, folder / "more" / "a.png")
+    finally:
+        (folder / "more").chmod(0o700)
+    assert (code, len(out.splitlines())) == (1, 4)
+    assert err == (
+        f"error: {folder / 'more'}: cannot be read (Permission denied)\n"
+        f"error: {folder / 'more' / 'a.png'}: cannot be read (Permission denied)\n"
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a full disk")
+@pytest.mark.parametrize("arguments", [[], ["--csv"], ["--json"]])
+def test_a_full_disk_is_one_line(arguments: list[str], model_file: Path, folder: Path) -> None:
+    command = [sys.executable, "-m", "handwriting.app.command_line", "predict", *arguments]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*command, "--model", model_file, folder],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=PROJECT,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "error: the output cannot be written: No space left on device\n"
+
+
+def test_many_rows_on_a_full_disk_are_one_line(
+    model_file: Path, mnist: LabelledImages, tmp_path: Path
+) -> None:
+    """They are more than what waits in memory to be written."""
+    if not Path("/dev/full").exists():
+        pytest.skip("needs a full disk")
+    np.savetxt(tmp_path / "t.csv", mnist.pixels[60_000:60_300], fmt="%d", delimiter=",")
+    command = [sys.executable, "-m", "handwriting.app.command_line", "predict", "--json"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*command, "--model", model_file, tmp_path / "t.csv"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=PROJECT,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "error: the output cannot be written: No space left on device\n"
+
+
+def test_a_folder_as_standard_input_is_one_line(model_file: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "handwriting.app.command_line", "predict", "-"]
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    done = subprocess.run(
+        [*command, "--model", model_file],
+        stdin=descriptor,
+        capture_output=True,
+        text=True,
+        cwd=PROJECT,
+    )
+    os.close(descriptor)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: standard input: cannot be read (Is a directory)\n"
 
 
 def test_show_draws_originals_and_what_the_model_saw(predict, folder: Path, tmp_path: Path) -> None:
