@@ -35,6 +35,19 @@ _MANY = 20
 _SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"BM")
 
 
+@dataclass(frozen=True)
+class Unread:
+    """A folder in which nothing can be read.
+
+    Attributes
+    ----------
+    error : str
+        The reason, with the name of the folder.
+    """
+
+    error: str
+
+
 @dataclass
 class _Image:
     """An image before it is recognised: what was found in it, or why it cannot be read."""
@@ -48,7 +61,7 @@ class _Image:
 
 def predict(
     recognizer: Recognizer,
-    inputs: Sequence[str],
+    files: Sequence[str | Unread],
     writer: Writer,
     sheet: ContactSheet | None = None,
 ) -> int:
@@ -59,8 +72,8 @@ def predict(
     Parameters
     ----------
     recognizer : Recognizer
-    inputs : sequence of str
-        Images, folders, tables, or ``-``.
+    files : sequence of str or Unread
+        Images, tables, or ``-``: what `expand` returns.
     writer : Writer
         Gets one result per image that could be read.
     sheet : ContactSheet, optional
@@ -71,7 +84,6 @@ def predict(
     int
         Number of faults.
     """
-    files = list(_expand(inputs))
     progress = tqdm(total=len(files), unit="file", disable=None if len(files) >= _MANY else True)
     n_failed = 0
     with progress, ThreadPoolExecutor(os.cpu_count()) as executor:
@@ -95,8 +107,18 @@ def predict(
     return n_failed
 
 
-def _expand(inputs: Sequence[str]) -> Iterator[str | _Image]:
-    """Replace folders by the images in them, in the order of their names."""
+def expand(inputs: Sequence[str]) -> list[str | Unread]:
+    """Replace folders by the images in them, in the order of their names.
+
+    Parameters
+    ----------
+    inputs : sequence of str
+        Images, folders, tables, or ``-``.
+    """
+    return list(_expand(inputs))
+
+
+def _expand(inputs: Sequence[str]) -> Iterator[str | Unread]:
     for name in inputs:
         # `Path.is_dir` raises an error for some paths; `_load` says what is wrong with them.
         if name == STANDARD_INPUT or not os.path.isdir(name):  # noqa: PTH112
@@ -110,15 +132,15 @@ def _expand(inputs: Sequence[str]) -> Iterator[str | _Image]:
             if _suffix(file) in SUFFIXES
         ]
         for error in unreadable:
-            yield _Image(name, error=f"{error.filename}: cannot be read ({error.strerror})")
+            yield Unread(f"{error.filename}: cannot be read ({error.strerror})")
         if not images and not unreadable:
-            yield _Image(name, error=f"{name}: the folder has no PNG, JPEG, TIFF or BMP image")
+            yield Unread(f"{name}: the folder has no PNG, JPEG, TIFF or BMP image")
         yield from sorted(images, key=lambda path: path.split(os.sep))  # noqa: PTH206 - as above
 
 
 def _batches(
     recognizer: Recognizer,
-    files: Sequence[str | _Image],
+    files: Sequence[str | Unread],
     executor: ThreadPoolExecutor,
     n_originals: int,
     progress: Any,
@@ -157,8 +179,8 @@ def _suffix(file: str) -> str:
     return os.path.splitext(file)[1].lower()  # noqa: PTH122 - as above
 
 
-def _is_large(file: str | _Image) -> bool:
-    if isinstance(file, _Image) or file == STANDARD_INPUT:
+def _is_large(file: str | Unread) -> bool:
+    if isinstance(file, Unread) or file == STANDARD_INPUT:
         return False
     try:
         return os.stat(file).st_size >= _LARGE  # noqa: PTH116 - as above
@@ -167,11 +189,11 @@ def _is_large(file: str | _Image) -> bool:
 
 
 def _load(
-    recognizer: Recognizer, file: str | _Image, keep_original: bool
+    recognizer: Recognizer, file: str | Unread, keep_original: bool
 ) -> Iterable[list[_Image]]:
     """Decode one file; a table is read block by block when the result is used."""
-    if isinstance(file, _Image):
-        return [[file]]
+    if isinstance(file, Unread):
+        return [[_Image("", error=file.error)]]
     content: bytes | None = None
     name = file
     if file == STANDARD_INPUT:

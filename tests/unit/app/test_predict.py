@@ -328,6 +328,35 @@ def test_show_overwrites_no_input(
     assert (folder / "a.png").read_bytes() == before
 
 
+@pytest.mark.parametrize("way", ["same path", "relative path", "link", "link to the folder"])
+def test_show_overwrites_no_file_of_a_folder(
+    way: str, predict, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link.png").symlink_to(folder / "more" / "a.png")
+    (tmp_path / "folder").symlink_to(folder)
+    target = {
+        "same path": folder / "more" / "a.png",
+        "relative path": Path("scans/more/../more/a.png"),
+        "link": tmp_path / "link.png",
+        "link to the folder": tmp_path / "folder" / "more" / "a.png",
+    }[way]
+    before = (folder / "more" / "a.png").read_bytes()
+    code, out, err = predict("--show", target, folder)
+    assert (code, out) == (1, "")
+    assert err == f"error: --show {target}: is one of the inputs and would be overwritten\n"
+    assert (folder / "more" / "a.png").read_bytes() == before
+
+
+def test_show_writes_nothing_if_nothing_was_read(predict, tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet.png"
+    assert predict("--show", sheet, tmp_path / "none.png")[0] == 1
+    assert not sheet.exists()
+    sheet.write_bytes(b"an earlier sheet")
+    assert predict("--show", sheet, tmp_path / "none.png")[0] == 1
+    assert sheet.read_bytes() == b"an earlier sheet"
+
+
 def test_more_images_than_a_batch_keep_their_order(
     predict, mnist: LabelledImages, recognizer: Recognizer, tmp_path: Path
 ) -> None:
