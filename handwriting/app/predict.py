@@ -20,8 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "inputs",
         nargs="+",
         metavar="INPUT",
-        help="an image, a folder of images, a .csv table with one image per row (integers, high "
-        "values are ink), or - for an image or a table on standard input",
+        help="an image, a folder of images, a table with one image per row (as `handwriting "
+        "add` reads it, with or without labels), or - for an image or a table on standard input",
     )
     parser.add_argument(
         "--model",

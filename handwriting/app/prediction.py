@@ -1,21 +1,22 @@
 """Reads many images: decodes large ones in threads and recognises all in batches."""
 
-import io
 import os
+import re
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from handwriting.app.contact_sheet import N_PICTURES, ContactSheet, Original
-from handwriting.app.pixel_rows import read_rows
 from handwriting.app.writers import Result, Writer
 from handwriting.common.errors import InputError
 from handwriting.pictures.decode import SUFFIXES, read_grey
@@ -33,6 +34,9 @@ _LARGE = 2**14
 _MANY = 20
 # What images begin with; anything else on standard input is a table.
 _SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"BM")
+# Tables have many endings, for example `.csv.gz` or the `.train` of USPS.
+_TABLES = frozenset({".csv", ".tsv", ".txt", ".dat", ".data", ".gz", ".zip"})
+_NUMBERS = re.compile(rb"\s*-?[0-9.]+(e[-+][0-9]+)?\s*[,;\s]")
 
 
 @dataclass(frozen=True)
@@ -188,6 +192,19 @@ def _is_large(file: str | Unread) -> bool:
         return False
 
 
+def _is_table(file: str) -> bool:
+    """Return whether a file is a table by its name, or, if that says nothing, by its content."""
+    suffix = _suffix(file)
+    if suffix in SUFFIXES or suffix in _TABLES:
+        return suffix in _TABLES
+    try:
+        with open(file, "rb") as opened:  # noqa: PTH123 - as above
+            start = opened.read(64)
+    except OSError:  # `_load` says what is wrong with the file
+        return False
+    return bool(_NUMBERS.match(start))
+
+
 def _load(
     recognizer: Recognizer, file: str | Unread, keep_original: bool
 ) -> Iterable[list[_Image]]:
@@ -197,17 +214,10 @@ def _load(
     content: bytes | None = None
     name = file
     if file == STANDARD_INPUT:
-        name = "standard input"
-        try:
-            content = sys.stdin.buffer.read()
-        except OSError as error:
-            return [[_Image(name, error=f"{name}: cannot be read ({error.strerror})")]]
+        name, content = "standard input", sys.stdin.buffer.read()
         if not content:
             return [[_Image(name, error=f"{name}: is empty; must be an image or a table")]]
-    is_table = (
-        not content.startswith(_SIGNATURES) if content is not None else _suffix(file) == ".csv"
-    )
-    if is_table:
+    if _is_table(file) if content is None else not content.startswith(_SIGNATURES):
         return _load_table(recognizer, name, content)
     try:
         grey = read_grey(file if content is None else content, name)
@@ -221,30 +231,35 @@ def _load(
 
 
 def _load_table(recognizer: Recognizer, name: str, content: bytes | None) -> Iterator[list[_Image]]:
+    """Read a table in any form that `handwriting add` reads."""
+    # pandas is slow to import; images do not need it.
+    from handwriting.data import table_forms
+    from handwriting.data.inspection.content import inspect_for_model, table_source
+    from handwriting.data.text_files import open_text
+
     image = recognizer.image
     box = Box(0, 0, image.width, image.height)
     n_rows = 0
-    try:
-        with _open(name, content) as lines:
-            for block in read_rows(lines, name, image):
-                pixels = block.reshape(-1, image.height, image.width)
+    with ExitStack() as stack:
+        path = Path(name)
+        if content is not None:  # it is read twice
+            path = Path(stack.enter_context(tempfile.TemporaryDirectory()), "table")
+            path.write_bytes(content)
+        try:
+            form = table_source(inspect_for_model(path, image), "table")
+            lines = stack.enter_context(open_text(path, name))
+            for block in table_forms.read(lines, form, image, name):
+                pixels = block.pixels.reshape(-1, image.height, image.width)
                 yield [
                     _Image(name, number, [Found(box, 0, own)])
                     for number, own in enumerate(pixels, start=n_rows + 1)
                 ]
-                n_rows += len(block)
-    except FileNotFoundError:
-        yield [_Image(name, error=f"{name}: no such file")]
-    except OSError as error:
-        yield [_Image(name, error=f"{name}: cannot be read ({error.strerror})")]
-    except InputError as error:
-        yield [_Image(name, error=str(error))]
-
-
-def _open(name: str, content: bytes | None) -> TextIO:
-    if content is None:
-        return Path(name).open(encoding="utf-8", newline="")
-    return io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", newline="")
+                n_rows += len(pixels)
+        except OSError as error:
+            yield [_Image(name, error=f"{name}: cannot be read ({error.strerror})")]
+        except InputError as error:
+            message = str(error).removeprefix(f"{path}: ").removeprefix(f"{name}: ")
+            yield [_Image(name, error=f"{name}: {message}")]
 
 
 def _recognize(recognizer: Recognizer, batch: Sequence[_Image]) -> list[Result | None]:
