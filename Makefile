@@ -43,8 +43,9 @@ check: lint ## check style and types and run the unit tests: the quick loop
 test: $(ENVIRONMENT) ## run all tests, including the whole pipeline on the real data
 	@python -m pytest --numprocesses 2
 
-test-faults: $(ENVIRONMENT) ## inject faults into all stages and fuzz the readers; writes tests/faults/README.md
+test-faults: $(ENVIRONMENT) ## inject faults into all stages and fuzz the readers; writes tests/faults/README.md; installs the wheel
 	@WRITE_FAULTS=all python -m pytest --numprocesses 2 -m "thorough or not thorough" tests/faults
+	@python -m pytest -m thorough tests/unit
 
 test-faults-rest: $(ENVIRONMENT) ## the same, without what has passed since `make test-faults` was started
 	@WRITE_FAULTS=rest python -m pytest --numprocesses 2 -m "thorough or not thorough" tests/faults

@@ -42,6 +42,9 @@ CLAIMS: dict[str, Any] = YAML(typ="safe").load(PROJECT / "claims.yaml")
 STAGES = list(GRAPH["stages"])
 DATASETS, MODELS = list(PARAMS["datasets"]), list(PARAMS["models"])
 PAIRS = [(dataset, model) for dataset in DATASETS for model in MODELS]
+# Whose results are quoted in README.md and docs/; users add datasets of their own.
+PUBLISHED = ["digits", "mnist"]
+PUBLISHED_PAIRS = [(dataset, model) for dataset in PUBLISHED for model in MODELS]
 
 
 # What the small pipeline submits: a table without labels, and who predicts it.

@@ -1,4 +1,8 @@
-"""Add a table or a folder of images to params.yaml, as a dataset or as a submission."""
+"""Add a table or a folder of images to params.yaml, as a dataset or as a submission.
+
+The models of a dataset also get names under artifacts: of dvc.yaml, with which `dvc artifacts get`
+finds them. All other lines of both files stay as they are.
+"""
 
 import argparse
 import math
@@ -173,13 +177,7 @@ def _inspect_submission(
         options = replace(options, paper=section.source.paper, ink=section.source.ink)
     findings = content.inspect_unlabelled(arguments.table, options)
     findings = replace(findings, image=section.image)
-    low, high = findings.pixel_range
-    if options.paper is None and low >= 0 and 1 < high <= section.image.pixel_max:
-        # The values of few images may not fill the range of the dataset.
-        end = float(section.image.pixel_max)
-        paper, ink = (0.0, end) if findings.paper < findings.ink else (end, 0.0)
-        findings = replace(findings, paper=paper, ink=ink)
-    return findings
+    return content.fit_range(findings) if options.paper is None else findings
 
 
 def _add(
@@ -189,15 +187,20 @@ def _add(
     findings: "Findings",
     location: Path,
 ) -> None:
-    """Store the data and add the block; the file is written last, when nothing can fail."""
-    from handwriting.app import params_file, sources
+    """Store the data and add the block; files are written last, when nothing can fail."""
+    from handwriting.app import artifacts, params_file, sources
     from handwriting.common.params import schema
     from handwriting.common.params.yaml_reader import parse_yaml
 
     text = params_file.add(params_file.read(), section, arguments.name, block)
-    schema.parse(parse_yaml(text), str(params_file.PATH))
+    params = schema.parse(parse_yaml(text), str(params_file.PATH))
+    named = None
+    if section == "datasets":
+        named = artifacts.add(params_file.read(artifacts.PATH), arguments.name, params.models)
     print(_describe(arguments.table, findings))
     sources.store(arguments.table, location)
+    if named is not None:
+        params_file.write(named, artifacts.PATH)
     params_file.write(text)
     print(
         f"Added {section}.{arguments.name} to {params_file.PATH} and a copy of the data, which DVC "

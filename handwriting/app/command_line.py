@@ -1,6 +1,8 @@
 """The command `handwriting`, with one module of this package for each of its subcommands."""
 
 import argparse
+import contextlib
+import errno
 import importlib
 import os
 import sys
@@ -18,8 +20,36 @@ SUBCOMMANDS = {
 }
 
 
+# Without the name of a file, these come from the output, usually standard output.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a subcommand; faulty input ends it with one line on standard error and exit code 1."""
+    """Run a subcommand.
+
+    Faulty input, or a file or an output that the system refuses, ends it with one line on standard
+    error and exit code 1.
+    """
+    try:
+        try:
+            _run(arguments)
+        finally:
+            # Python would report what cannot be written at its end in lines of its own.
+            sys.stdout.flush()
+    except InputError as error:
+        sys.exit(f"error: {error}")
+    except BrokenPipeError:
+        # The reader, for example `head`, has ended; nothing is left to say.
+        _drop_output()
+    except OSError as error:
+        _drop_output()
+        sys.exit(f"error: {_describe(error)}")
+    except KeyboardInterrupt:
+        print("error: interrupted", file=sys.stderr, flush=True)
+        os._exit(130)  # a normal exit would wait for threads that still compute
+
+
+def _run(arguments: Sequence[str] | None) -> None:
     parser = argparse.ArgumentParser(prog="handwriting", description="Handwritten digits.")
     subparsers = parser.add_subparsers(dest="subcommand", required=True, metavar="COMMAND")
     for name, text in SUBCOMMANDS.items():
@@ -28,16 +58,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
         module.add_arguments(subparser)
         subparser.set_defaults(main=module.main)
     parsed = parser.parse_args(arguments)
-    try:
-        parsed.main(parsed)
-    except InputError as error:
-        sys.exit(f"error: {error}")
-    except BrokenPipeError:
-        # The reader, for example `head`, has ended; nothing is left to say.
+    parsed.main(parsed)
+
+
+def _describe(error: OSError) -> str:
+    reason = error.strerror or str(error) or type(error).__name__
+    if error.filename is not None:
+        return f"{os.fsdecode(error.filename)}: {reason}"
+    if error.errno in _FULL:
+        return f"the output cannot be written: {reason}"
+    return f"reading or writing failed: {reason}"
+
+
+def _drop_output() -> None:
+    """Send to nowhere what standard output still holds."""
+    with contextlib.suppress(OSError):  # it may be no file
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except KeyboardInterrupt:
-        print("error: interrupted", file=sys.stderr, flush=True)
-        os._exit(130)  # a normal exit would wait for threads that still compute
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Draws what a model saw beside the original pictures."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -20,13 +21,20 @@ _PER_ROW = 8
 _INK, _DOUBT = (0, 0, 0), (190, 60, 0)
 
 
-def check_target(path: Path, inputs: Sequence[str]) -> None:
+def check_target(path: Path, files: Iterable[str]) -> None:
     """Check before anything is computed that a picture can be written.
+
+    Parameters
+    ----------
+    path : Path
+    files : iterable of str
+        All files that will be read, also those in folders.
 
     Raises
     ------
     InputError
-        If the name is not that of a PNG file, its folder is missing, or it is one of the inputs.
+        If the name is not that of a PNG file, its folder is missing, or it is one of the files,
+        also by another path or a link.
     """
     if path.suffix.lower() != ".png":
         raise InputError(f"--show {path}: must be the name of a .png file")
@@ -34,7 +42,11 @@ def check_target(path: Path, inputs: Sequence[str]) -> None:
         raise InputError(f"--show {path}: the folder {path.parent} does not exist")
     if path.is_dir():
         raise InputError(f"--show {path}: is a folder")
-    if path.exists() and any(path.samefile(name) for name in inputs if Path(name).exists()):
+    if path.exists() and any(
+        # `Path.exists` raises an error for some paths.
+        os.path.exists(file) and path.samefile(file)  # noqa: PTH110
+        for file in files
+    ):
         raise InputError(f"--show {path}: is one of the inputs and would be overwritten")
 
 
@@ -68,6 +80,11 @@ class ContactSheet:
         self._rows: list[Image.Image] = []
 
     @property
+    def is_empty(self) -> bool:
+        """Whether nothing is drawn."""
+        return not self._rows
+
+    @property
     def is_full(self) -> bool:
         """Whether no more pictures are drawn."""
         return len(self._rows) >= N_PICTURES
@@ -94,7 +111,7 @@ class ContactSheet:
         self._rows.append(row)
 
     def save(self, path: Path) -> None:
-        """Write the sheet.
+        """Write the sheet, which must not be empty.
 
         Raises
         ------
@@ -102,7 +119,7 @@ class ContactSheet:
             If the file cannot be written.
         """
         width = _ORIGINAL + _PER_ROW * (_TILE + _GAP) + 2 * _GAP
-        sheet = Image.new("RGB", (width, max(1, sum(row.height for row in self._rows))), "white")
+        sheet = Image.new("RGB", (width, sum(row.height for row in self._rows)), "white")
         top = 0
         for row in self._rows:
             sheet.paste(row, (0, top))

@@ -46,7 +46,7 @@ def write(text: str, path: Path = PATH) -> None:
     temporary.replace(path)
 
 
-def add(text: str, section: str, name: str, block: Mapping[str, Any]) -> str:
+def add(text: str, section: str, name: str, block: Mapping[str, Any], path: Path = PATH) -> str:
     """Return the text with a block at the end of a section, in the layout that DVC writes.
 
     Parameters
@@ -58,6 +58,8 @@ def add(text: str, section: str, name: str, block: Mapping[str, Any]) -> str:
     name : str
         The key of the block, which the section does not have.
     block : mapping
+    path : Path, default=PATH
+        How messages name the file.
 
     Raises
     ------
@@ -65,7 +67,7 @@ def add(text: str, section: str, name: str, block: Mapping[str, Any]) -> str:
         If the layout of the file does not allow the edit.
     """
     lines = text.splitlines(keepends=True)
-    start, end = _section(lines, section)
+    start, end = _section(lines, section, path)
     newline = "\r\n" if lines[start].endswith("\r\n") else "\n"
     added = [
         f"{_INDENT}{line}{newline}" for line in _dump({name: block}).splitlines(keepends=False)
@@ -77,10 +79,10 @@ def add(text: str, section: str, name: str, block: Mapping[str, Any]) -> str:
     edited = "".join(lines[:end] + added + lines[end:])
     expected = parse_yaml(text)
     expected[section] = {**(expected[section] or {}), name: parse_yaml(_dump(block))}
-    return _checked(edited, expected, section)
+    return _checked(edited, expected, section, path)
 
 
-def remove(text: str, section: str, name: str) -> str:
+def remove(text: str, section: str, name: str, path: Path = PATH) -> str:
     """Return the text without a block of a section; what `add` added leaves nothing behind.
 
     Raises
@@ -89,11 +91,11 @@ def remove(text: str, section: str, name: str) -> str:
         If the layout of the file does not allow the edit.
     """
     lines = text.splitlines(keepends=True)
-    start, end = _section(lines, section)
+    start, end = _section(lines, section, path)
     key = re.compile(rf"[ ]+{re.escape(name)}[ ]*:")
     first = next((i for i in range(start + 1, end) if key.match(lines[i])), None)
     if first is None:
-        raise _not_editable(section)
+        raise _not_editable(section, path)
     depth = _depth(lines[first])
     last = first + 1
     for i in range(first + 1, end):
@@ -108,14 +110,14 @@ def remove(text: str, section: str, name: str) -> str:
     del expected[section][name]
     if not expected[section]:
         kept[start] = re.sub(r":", ": {}", kept[start], count=1)
-    return _checked("".join(kept), expected, section)
+    return _checked("".join(kept), expected, section, path)
 
 
-def _section(lines: list[str], section: str) -> tuple[int, int]:
+def _section(lines: list[str], section: str, path: Path) -> tuple[int, int]:
     """Return the first line of a section and the line after its last one."""
     start = next((i for i, line in enumerate(lines) if line.startswith(f"{section}:")), None)
     if start is None:
-        raise _not_editable(section)
+        raise _not_editable(section, path)
     end = start + 1
     for i in range(start + 1, len(lines)):
         if lines[i].strip() and not lines[i].startswith((" ", "#")):
@@ -141,19 +143,19 @@ def _dump(content: Mapping[str, Any]) -> str:
     return stream.getvalue()
 
 
-def _checked(text: str, expected: Any, section: str) -> str:
+def _checked(text: str, expected: Any, section: str, path: Path) -> str:
     """Return an edited text if it means what it must mean, and nothing else."""
     try:
         found = parse_yaml(text)
     except (yaml.YAMLError, ValueError):
         found = None
     if found != expected:
-        raise _not_editable(section)
+        raise _not_editable(section, path)
     return text
 
 
-def _not_editable(section: str) -> InputError:
+def _not_editable(section: str, path: Path) -> InputError:
     return InputError(
-        f"{PATH}: the layout of {section}: does not allow this edit; must be one block per entry, "
+        f"{path}: the layout of {section}: does not allow this edit; must be one block per entry, "
         f"indented by {len(_INDENT)} spaces, without braces"
     )

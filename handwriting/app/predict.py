@@ -20,8 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "inputs",
         nargs="+",
         metavar="INPUT",
-        help="an image, a folder of images, a .csv table with one image per row (integers, high "
-        "values are ink), or - for an image or a table on standard input",
+        help="an image, a folder of images, a table with one image per row (as `handwriting "
+        "add` reads it, with or without labels), or - for an image or a table on standard input",
     )
     parser.add_argument(
         "--model",
@@ -37,7 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--show",
         type=Path,
         metavar="OUT.png",
-        help="write a picture of what the model saw beside the first 50 originals",
+        help="write a picture of what the model saw beside the first 50 originals; "
+        "it must not be one of the files to read",
     )
 
 
@@ -52,8 +53,11 @@ def main(arguments: argparse.Namespace) -> None:
     warnings.filterwarnings("ignore", module="PIL")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be no text
+    files = prediction.expand(arguments.inputs)
     if arguments.show is not None:
-        contact_sheet.check_target(arguments.show, arguments.inputs)
+        contact_sheet.check_target(
+            arguments.show, (file for file in files if isinstance(file, str))
+        )
     recognizer = Recognizer.load(arguments.model)
     if arguments.json:
         writer: writers.Writer = writers.JsonWriter(sys.stdout)
@@ -62,8 +66,8 @@ def main(arguments: argparse.Namespace) -> None:
     else:
         writer = writers.TextWriter(sys.stdout)
     sheet = contact_sheet.ContactSheet() if arguments.show is not None else None
-    n_failed = prediction.predict(recognizer, arguments.inputs, writer, sheet)
-    if sheet is not None:
+    n_failed = prediction.predict(recognizer, files, writer, sheet)
+    if sheet is not None and not sheet.is_empty:
         sheet.save(arguments.show)
     if n_failed:
         sys.exit(1)

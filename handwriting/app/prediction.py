@@ -1,21 +1,22 @@
 """Reads many images: decodes large ones in threads and recognises all in batches."""
 
-import io
 import os
+import re
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from handwriting.app.contact_sheet import N_PICTURES, ContactSheet, Original
-from handwriting.app.pixel_rows import read_rows
 from handwriting.app.writers import Result, Writer
 from handwriting.common.errors import InputError
 from handwriting.pictures.decode import SUFFIXES, read_grey
@@ -33,6 +34,22 @@ _LARGE = 2**14
 _MANY = 20
 # What images begin with; anything else on standard input is a table.
 _SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"BM")
+# Tables have many endings, for example `.csv.gz` or the `.train` of USPS.
+_TABLES = frozenset({".csv", ".tsv", ".txt", ".dat", ".data", ".gz", ".zip"})
+_NUMBERS = re.compile(rb"\s*-?[0-9.]+(e[-+][0-9]+)?\s*[,;\s]")
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A folder in which nothing can be read.
+
+    Attributes
+    ----------
+    error : str
+        The reason, with the name of the folder.
+    """
+
+    error: str
 
 
 @dataclass
@@ -48,7 +65,7 @@ class _Image:
 
 def predict(
     recognizer: Recognizer,
-    inputs: Sequence[str],
+    files: Sequence[str | Unread],
     writer: Writer,
     sheet: ContactSheet | None = None,
 ) -> int:
@@ -59,8 +76,8 @@ def predict(
     Parameters
     ----------
     recognizer : Recognizer
-    inputs : sequence of str
-        Images, folders, tables, or ``-``.
+    files : sequence of str or Unread
+        Images, tables, or ``-``: what `expand` returns.
     writer : Writer
         Gets one result per image that could be read.
     sheet : ContactSheet, optional
@@ -71,7 +88,6 @@ def predict(
     int
         Number of faults.
     """
-    files = list(_expand(inputs))
     progress = tqdm(total=len(files), unit="file", disable=None if len(files) >= _MANY else True)
     n_failed = 0
     with progress, ThreadPoolExecutor(os.cpu_count()) as executor:
@@ -95,26 +111,40 @@ def predict(
     return n_failed
 
 
-def _expand(inputs: Sequence[str]) -> Iterator[str | _Image]:
-    """Replace folders by the images in them, in the order of their names."""
+def expand(inputs: Sequence[str]) -> list[str | Unread]:
+    """Replace folders by the images in them, in the order of their names.
+
+    Parameters
+    ----------
+    inputs : sequence of str
+        Images, folders, tables, or ``-``.
+    """
+    return list(_expand(inputs))
+
+
+def _expand(inputs: Sequence[str]) -> Iterator[str | Unread]:
     for name in inputs:
-        if name == STANDARD_INPUT or not Path(name).is_dir():
+        # `Path.is_dir` raises an error for some paths; `_load` says what is wrong with them.
+        if name == STANDARD_INPUT or not os.path.isdir(name):  # noqa: PTH112
             yield name
             continue
+        unreadable: list[OSError] = []
         images = [
             os.path.join(folder, file)  # noqa: PTH118 - a Path per file takes four times as long
-            for folder, _, names in os.walk(name)
+            for folder, _, names in os.walk(name, onerror=unreadable.append)
             for file in names
             if _suffix(file) in SUFFIXES
         ]
-        if not images:
-            yield _Image(name, error=f"{name}: the folder has no PNG, JPEG, TIFF or BMP image")
+        for error in unreadable:
+            yield Unread(f"{error.filename}: cannot be read ({error.strerror})")
+        if not images and not unreadable:
+            yield Unread(f"{name}: the folder has no PNG, JPEG, TIFF or BMP image")
         yield from sorted(images, key=lambda path: path.split(os.sep))  # noqa: PTH206 - as above
 
 
 def _batches(
     recognizer: Recognizer,
-    files: Sequence[str | _Image],
+    files: Sequence[str | Unread],
     executor: ThreadPoolExecutor,
     n_originals: int,
     progress: Any,
@@ -153,8 +183,8 @@ def _suffix(file: str) -> str:
     return os.path.splitext(file)[1].lower()  # noqa: PTH122 - as above
 
 
-def _is_large(file: str | _Image) -> bool:
-    if isinstance(file, _Image) or file == STANDARD_INPUT:
+def _is_large(file: str | Unread) -> bool:
+    if isinstance(file, Unread) or file == STANDARD_INPUT:
         return False
     try:
         return os.stat(file).st_size >= _LARGE  # noqa: PTH116 - as above
@@ -162,22 +192,32 @@ def _is_large(file: str | _Image) -> bool:
         return False
 
 
+def _is_table(file: str) -> bool:
+    """Return whether a file is a table by its name, or, if that says nothing, by its content."""
+    suffix = _suffix(file)
+    if suffix in SUFFIXES or suffix in _TABLES:
+        return suffix in _TABLES
+    try:
+        with open(file, "rb") as opened:  # noqa: PTH123 - as above
+            start = opened.read(64)
+    except OSError:  # `_load` says what is wrong with the file
+        return False
+    return bool(_NUMBERS.match(start))
+
+
 def _load(
-    recognizer: Recognizer, file: str | _Image, keep_original: bool
+    recognizer: Recognizer, file: str | Unread, keep_original: bool
 ) -> Iterable[list[_Image]]:
     """Decode one file; a table is read block by block when the result is used."""
-    if isinstance(file, _Image):
-        return [[file]]
+    if isinstance(file, Unread):
+        return [[_Image("", error=file.error)]]
     content: bytes | None = None
     name = file
     if file == STANDARD_INPUT:
         name, content = "standard input", sys.stdin.buffer.read()
         if not content:
             return [[_Image(name, error=f"{name}: is empty; must be an image or a table")]]
-    is_table = (
-        not content.startswith(_SIGNATURES) if content is not None else _suffix(file) == ".csv"
-    )
-    if is_table:
+    if _is_table(file) if content is None else not content.startswith(_SIGNATURES):
         return _load_table(recognizer, name, content)
     try:
         grey = read_grey(file if content is None else content, name)
@@ -191,30 +231,35 @@ def _load(
 
 
 def _load_table(recognizer: Recognizer, name: str, content: bytes | None) -> Iterator[list[_Image]]:
+    """Read a table in any form that `handwriting add` reads."""
+    # pandas is slow to import; images do not need it.
+    from handwriting.data import table_forms
+    from handwriting.data.inspection.content import inspect_for_model, table_source
+    from handwriting.data.text_files import open_text
+
     image = recognizer.image
     box = Box(0, 0, image.width, image.height)
     n_rows = 0
-    try:
-        with _open(name, content) as lines:
-            for block in read_rows(lines, name, image):
-                pixels = block.reshape(-1, image.height, image.width)
+    with ExitStack() as stack:
+        path = Path(name)
+        if content is not None:  # it is read twice
+            path = Path(stack.enter_context(tempfile.TemporaryDirectory()), "table")
+            path.write_bytes(content)
+        try:
+            form = table_source(inspect_for_model(path, image), "table")
+            lines = stack.enter_context(open_text(path, name))
+            for block in table_forms.read(lines, form, image, name):
+                pixels = block.pixels.reshape(-1, image.height, image.width)
                 yield [
                     _Image(name, number, [Found(box, 0, own)])
                     for number, own in enumerate(pixels, start=n_rows + 1)
                 ]
-                n_rows += len(block)
-    except FileNotFoundError:
-        yield [_Image(name, error=f"{name}: no such file")]
-    except OSError as error:
-        yield [_Image(name, error=f"{name}: cannot be read ({error.strerror})")]
-    except InputError as error:
-        yield [_Image(name, error=str(error))]
-
-
-def _open(name: str, content: bytes | None) -> TextIO:
-    if content is None:
-        return Path(name).open(encoding="utf-8", newline="")
-    return io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", newline="")
+                n_rows += len(pixels)
+        except OSError as error:
+            yield [_Image(name, error=f"{name}: cannot be read ({error.strerror})")]
+        except InputError as error:
+            message = str(error).removeprefix(f"{path}: ").removeprefix(f"{name}: ")
+            yield [_Image(name, error=f"{name}: {message}")]
 
 
 def _recognize(recognizer: Recognizer, batch: Sequence[_Image]) -> list[Result | None]:

@@ -1,4 +1,4 @@
-"""Remove a dataset or a submission from params.yaml."""
+"""Remove a dataset or a submission from params.yaml, and its models from dvc.yaml."""
 
 import argparse
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ def main(arguments: argparse.Namespace) -> None:
         If there is no such dataset or submission, or if something else needs it. Nothing is
         changed then.
     """
-    from handwriting.app import params_file, sources
+    from handwriting.app import artifacts, params_file, sources
     from handwriting.common.params import schema
     from handwriting.common.params.yaml_reader import parse_yaml, read_yaml
 
@@ -39,6 +39,9 @@ def main(arguments: argparse.Namespace) -> None:
         raise InputError(f"{name!r} is not in params.yaml; allowed: {allowed}")
     text = params_file.remove(params_file.read(), section, name)
     schema.parse(parse_yaml(text), str(params_file.PATH))
+    if section == "datasets":
+        named = artifacts.remove(params_file.read(artifacts.PATH), name)
+        params_file.write(named, artifacts.PATH)
     params_file.write(text)
     print(f"Removed {section}.{name} from {params_file.PATH}")
     if sources.discard(name):

@@ -3,7 +3,7 @@
 import pytest
 
 from handwriting.claims import published
-from tests.helpers import CLAIMS, DATASETS, PARAMS, PROJECT, read_csv
+from tests.helpers import CLAIMS, PARAMS, PROJECT, PUBLISHED, read_csv
 
 RESULTS = published.parse(CLAIMS, "claims.yaml")
 
@@ -38,7 +38,7 @@ def test_reproduced_accuracies_are_the_known_ones(
     assert int(row["n_images"]) == n_images
 
 
-@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize("dataset", PUBLISHED)
 def test_there_is_one_row_per_claim_in_the_order_of_the_file(dataset: str) -> None:
     claims = [claim for claim in RESULTS.claims if claim.dataset == dataset]
     found = rows(dataset, "claims")
@@ -51,7 +51,7 @@ def test_there_is_one_row_per_claim_in_the_order_of_the_file(dataset: str) -> No
         assert row["claimed"] == claimed
 
 
-@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize("dataset", PUBLISHED)
 def test_there_is_one_row_per_comparison_in_the_order_of_the_file(dataset: str) -> None:
     entries = [entry for entry in RESULTS.comparisons if entry.dataset == dataset]
     found = rows(dataset, "comparisons")
@@ -59,7 +59,7 @@ def test_there_is_one_row_per_comparison_in_the_order_of_the_file(dataset: str) 
     assert [row["claimed"] for row in found.values()] == [entry.claimed for entry in entries]
 
 
-@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize("dataset", PUBLISHED)
 def test_intervals_and_ranges_contain_the_measured_accuracy(dataset: str) -> None:
     for row in rows(dataset, "claims").values():
         measured = float(row["measured"])
@@ -81,7 +81,7 @@ def test_six_images_decide_nothing_and_the_tree_is_rejected() -> None:
     assert found["digits_tree"]["agrees"] == "yes"
 
 
-@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize("dataset", PUBLISHED)
 def test_verdicts_follow_from_the_p_values(dataset: str) -> None:
     level = 1 - PARAMS["evaluate"]["confidence"]
     claimed = PARAMS["verdict"]["claimed_accuracy"]

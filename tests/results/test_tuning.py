@@ -3,7 +3,7 @@
 import pytest
 
 from handwriting.common.params.schema import parse
-from tests.helpers import DATASETS, PAIRS, PARAMS, PROJECT, read_csv
+from tests.helpers import PARAMS, PROJECT, PUBLISHED, PUBLISHED_PAIRS, read_csv
 
 SETTINGS = parse(PARAMS, "params.yaml")
 
@@ -33,7 +33,7 @@ def in_grid(name: str, value: object, tried: list) -> object:
     return value
 
 
-@pytest.mark.parametrize(("dataset", "model"), PAIRS)
+@pytest.mark.parametrize(("dataset", "model"), PUBLISHED_PAIRS)
 def test_the_hyperparameters_in_use_are_as_good_as_the_best_of_the_grid(
     dataset: str, model: str
 ) -> None:
@@ -54,7 +54,7 @@ def test_the_hyperparameters_in_use_are_as_good_as_the_best_of_the_grid(
     assert float(found[0]["accuracy"]) == max(float(row["accuracy"]) for row in rows)
 
 
-@pytest.mark.parametrize(("dataset", "model"), PAIRS)
+@pytest.mark.parametrize(("dataset", "model"), PUBLISHED_PAIRS)
 def test_there_is_one_candidate_per_combination_and_the_first_best_is_marked(
     dataset: str, model: str
 ) -> None:
@@ -69,7 +69,7 @@ def test_there_is_one_candidate_per_combination_and_the_first_best_is_marked(
     assert is_best == [str(int(i == accuracies.index(max(accuracies)))) for i in range(len(rows))]
 
 
-@pytest.mark.parametrize(("dataset", "model"), PAIRS)
+@pytest.mark.parametrize(("dataset", "model"), PUBLISHED_PAIRS)
 def test_the_candidate_in_use_is_marked_if_it_is_in_the_grid(dataset: str, model: str) -> None:
     used = SETTINGS.hyperparameters(model, dataset).model_dump()
     rows = candidates(dataset, model)
@@ -82,7 +82,7 @@ def test_the_candidate_in_use_is_marked_if_it_is_in_the_grid(dataset: str, model
 
 
 @pytest.mark.parametrize("model", ["svc", "svc_raw"])
-@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize("dataset", PUBLISHED)
 def test_the_grid_of_the_svc_extends_beyond_the_best_values(dataset: str, model: str) -> None:
     """Too small a C and too small or too large a gamma cost accuracy; a large C gains nothing."""
     rows = candidates(dataset, model)

@@ -1,17 +1,24 @@
 """Finds out what a table or a folder of images contains, and in which form."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from handwriting.common.errors import InputError
 from handwriting.common.params.datasets import ImageFolder, ImageFormat, Role, Table
 from handwriting.data import image_folders
-from handwriting.data.inspection.label import find_label
+from handwriting.data.inspection.label import find_label, without_named
 from handwriting.data.inspection.layout import Layout, sniff
 from handwriting.data.inspection.options import Options
-from handwriting.data.inspection.pixels import image_format, image_size, pixel_range
+from handwriting.data.inspection.pixels import (
+    RANGES_IN_WORDS,
+    image_format,
+    image_size,
+    pixel_range,
+    ranges,
+)
 from handwriting.data.inspection.statistics import Label, Statistics, read_statistics
 from handwriting.data.table_forms import N_DIGITS
 
@@ -85,6 +92,71 @@ def inspect_unlabelled(path: Path, options: Options) -> Findings:
     """
     layout = sniff(path)
     return _describe(path, layout, read_statistics(path, layout), None, options)
+
+
+def inspect_for_model(path: Path, image: ImageFormat) -> Findings:
+    """Find out the form of a table for a model, which reads its pixels and no labels.
+
+    Columns that the header names as label or writer may contain anything.
+
+    Parameters
+    ----------
+    path : Path
+    image : ImageFormat
+        Of the images that the model was trained on.
+
+    Returns
+    -------
+    Findings
+        `image` is the model's.
+
+    Raises
+    ------
+    InputError
+        If the table cannot be understood or has images of another size, with what was found.
+    """
+    layout = without_named(sniff(path))
+    statistics = read_statistics(path, layout)
+    options = Options(height=image.height, width=image.width)
+    label = None
+    if len(layout.core) != image.n_pixels:
+        if len(layout.core) not in (image.n_pixels + 1, image.n_pixels + N_DIGITS):
+            raise InputError(
+                f"{path}: {len(layout.core)} pixel columns; the model was trained on images of "
+                f"{image.height} × {image.width} = {image.n_pixels} pixels"
+            )
+        try:
+            label = find_label(layout, statistics, options, path)
+        except InputError:
+            raise InputError(
+                f"{path}: {len(layout.core)} columns, of which {image.n_pixels} are pixels; it "
+                "cannot be seen where the label is: name its column `label` in a header"
+            ) from None
+    pixels = np.array([i for i in layout.core if not (label and i in label.columns)])
+    low, high, where = _extremes(layout, statistics, pixels)
+    if not ranges(low, high):
+        raise InputError(
+            f"{path}: pixels from {low:g} to {high:g}{where}; must be within {RANGES_IN_WORDS}"
+        )
+    if low == high:  # empty images, whose range cannot be seen
+        options = replace(options, paper=0.0, ink=float(max(image.pixel_max, high)))
+    if low == high and low < 0:
+        options = replace(options, paper=-1.0, ink=1.0)
+    findings = _describe(path, layout, statistics, label, options)
+    return fit_range(replace(findings, image=image))
+
+
+def fit_range(findings: Findings) -> Findings:
+    """Take the range of the model for values that lie in it.
+
+    The values of few images may not fill it.
+    """
+    low, high = findings.pixel_range
+    if not (low >= 0 and 1 < high <= findings.image.pixel_max):
+        return findings
+    end = float(findings.image.pixel_max)
+    paper, ink = (0.0, end) if findings.paper < findings.ink else (end, 0.0)
+    return replace(findings, paper=paper, ink=ink)
 
 
 def inspect_folder(path: Path, options: Options) -> Findings:

@@ -1,5 +1,6 @@
 """Finds the label among the columns of a table."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from handwriting.common.errors import InputError
@@ -53,6 +54,17 @@ def find_label(layout: Layout, statistics: Statistics, options: Options, path: P
         # Raises the error about the size.
         image_size(len(core) - len(plausible[0].columns), options, path)
     return _most_plausible(sized, statistics, layout, path)
+
+
+def without_named(layout: Layout) -> Layout:
+    """Return the layout in which columns that the header names as label or writer are ignored."""
+    ignored = list(layout.ignored)
+    side = _named_side(layout)
+    if layout.writer is not None:
+        ignored[layout.writer] = True
+    if side is not None:
+        ignored[layout.core[0 if side == "first" else -1]] = True
+    return replace(layout, ignored=ignored, writer=None)
 
 
 def _named_side(layout: Layout) -> Side | None:

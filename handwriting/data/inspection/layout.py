@@ -1,5 +1,6 @@
 """Finds the separator and the header of a table, and the columns that are no pixels."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -15,6 +16,7 @@ WRITER_NAMES = ("writer", "writers", "writer_id")
 IGNORED_NAMES = ("", "id", "index", "imageid", "image_id", "unnamed: 0", "row")
 
 _SAMPLE_LINES = 20
+_DECIMAL_COMMA = re.compile(r"[-+]?[0-9]+,[0-9]+([eE][-+]?[0-9]+)?")
 # Fewer numbers that count the columns are the values of an image.
 _FEWEST_NUMBERS = 10
 
@@ -61,6 +63,11 @@ def sniff(path: Path) -> Layout:
         sample = list(islice((line for line in lines if line.strip()), _SAMPLE_LINES))
     if not sample:
         raise InputError(f"{path}: the file is empty; must have one image per row")
+    if (value := _decimal_comma(sample)) is not None:
+        raise InputError(
+            f"{path}: {value!r} has a decimal comma; must have decimal points: `tr , . < TABLE > "
+            "NEW` replaces all commas of a text"
+        )
     separator = _find_separator(sample, path)
     rows = [table_forms.split_line(line, separator) for line in sample]
     first = rows[0]
@@ -85,6 +92,18 @@ def sniff(path: Path) -> Layout:
         ignored[position] = True
     writer = next((i for i, name in enumerate(names) if name in WRITER_NAMES), None)
     return Layout(separator, header, first, len(first), ignored, writer)
+
+
+def _decimal_comma(sample: Sequence[str]) -> str | None:
+    """Return a number with a decimal comma, if one of the lines has only numbers and some such."""
+    for line in sample:
+        for separator in ("semicolon", "tab", "space"):
+            values = table_forms.split_line(line, separator)
+            found = [value for value in values if _DECIMAL_COMMA.fullmatch(value)]
+            n_numbers = sum(map(table_forms.is_number, values))
+            if found and len(values) > 1 and len(found) + n_numbers == len(values):
+                return found[0]
+    return None
 
 
 def _find_separator(sample: Sequence[str], path: Path) -> str:

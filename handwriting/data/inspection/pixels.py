@@ -13,8 +13,14 @@ from handwriting.data.inspection.options import Options
 FEWEST_PIXELS = 10
 # Ranges in which pixels are stored. The first one that has all of a table's values is used.
 RANGES = ((0.0, 1.0), (-1.0, 1.0), (0.0, 16.0), (0.0, 255.0))
+RANGES_IN_WORDS = "0 to 1, -1 to 1, 0 to 16 or 0 to 255"
 
 Floats = npt.NDArray[np.float64]
+
+
+def ranges(low: float, high: float) -> list[tuple[float, float]]:
+    """Return the usual ranges that contain all pixels, the most probable one first."""
+    return [(start, end) for start, end in RANGES if start <= low and high <= end]
 
 
 def fits(n_pixels: int, options: Options) -> bool:
@@ -97,15 +103,15 @@ def pixel_range(
                 f"{ink:g} must differ and contain this range"
             )
     else:
-        ranges = [(start, end) for start, end in RANGES if start <= low and high <= end]
-        if not ranges:
+        possible = ranges(low, high)
+        if not possible:
             raise InputError(
-                f"{path}: pixels from {low:g} to {high:g}{where}; must be within 0 to 1, -1 to 1, "
-                "0 to 16 or 0 to 255; name the values of other ranges with --paper and --ink"
+                f"{path}: pixels from {low:g} to {high:g}{where}; must be within "
+                f"{RANGES_IN_WORDS}; name the values of other ranges with --paper and --ink"
             )
         if low == high:
             raise InputError(f"{path}: all pixels are {low:g}; must be images of digits")
-        paper, ink = ranges[0]
+        paper, ink = possible[0]
         rim = np.concatenate([means[0], means[-1], means[:, 0], means[:, -1]]).mean()
         if rim > (paper + ink) / 2:
             paper, ink = ink, paper

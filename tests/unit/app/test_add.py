@@ -16,11 +16,12 @@ from tests.helpers import PROJECT
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, digits: LabelledImages) -> Path:
-    """A folder with params.yaml and tables of real digits beside it, the working directory."""
+    """The working directory: params.yaml and dvc.yaml, and beside it tables of real digits."""
     root = tmp_path / "project"
     root.mkdir()
     monkeypatch.chdir(root)
     shutil.copy(PROJECT / "params.yaml", root)
+    shutil.copy(PROJECT / "dvc.yaml", root)
     some = digits.take(np.arange(200))
     table.write(some, tmp_path / "digits.csv")
     np.savetxt(tmp_path / "test.csv", some.pixels, fmt="%d", delimiter=",")
@@ -166,6 +167,50 @@ def test_add_says_what_it_found_and_remove_leaves_nothing(
         ["git", "status", "--short"], capture_output=True, text=True, check=True
     )
     assert status.stdout == ""
+
+
+def test_the_models_of_a_dataset_get_names_in_dvc_yaml_and_lose_them(repository: Path) -> None:
+    before = Path("dvc.yaml").read_text()
+    command_line.main(["add", "../digits.csv", "--name", "my_own"])
+    added = Path("dvc.yaml").read_text()
+    # The section is the last one of the file.
+    assert added.removeprefix(before) == "".join(
+        f"  my-own-{name}:\n    path: models/my_own/{model}.skops\n    type: model\n"
+        for name, model in (
+            ("svc", "svc"),
+            ("svc-raw", "svc_raw"),
+            ("tree", "tree"),
+            ("forest", "forest"),
+        )
+    )
+    command_line.main(["remove", "my_own"])
+    assert Path("dvc.yaml").read_text() == before
+
+
+def test_a_dataset_whose_models_have_the_names_of_others_is_refused(repository: Path) -> None:
+    command_line.main(["add", "../digits.csv", "--name", "my_own"])
+    before = files(repository)
+    Path("dvc.yaml").write_text(before["dvc.yaml"].decode().replace("my-own-", "your-own-"))
+    before = files(repository)
+    with pytest.raises(SystemExit, match=r"^error: dvc.yaml: artifacts.your-own-svc is models/my_"):
+        command_line.main(["add", "../digits.csv", "--name", "your_own"])
+    assert files(repository) == before
+
+
+def test_a_graph_without_artifacts_stays_as_it_is(repository: Path) -> None:
+    text = Path("dvc.yaml").read_text().partition("# Models that others")[0]
+    Path("dvc.yaml").write_text(text)
+    command_line.main(["add", "../digits.csv", "--name", "own"])
+    assert Path("dvc.yaml").read_text() == text
+    command_line.main(["remove", "own"])
+    assert Path("dvc.yaml").read_text() == text
+
+
+def test_a_missing_graph_is_one_line(project: Path) -> None:
+    Path("dvc.yaml").unlink()
+    with pytest.raises(SystemExit, match=r"^error: dvc.yaml: no such file; run this in the proj"):
+        command_line.main(["add", "../digits.csv", "--name", "own"])
+    assert not Path("data").exists()
 
 
 def test_a_submission_is_added_updated_and_removed(repository: Path) -> None:

@@ -1,8 +1,11 @@
 import csv
+import gzip
 import io
 import json
+import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +123,73 @@ def test_a_table_is_one_line_per_row(
     assert [int(row[1]) for row in rows] == digits_in_folder
 
 
+def text(cells: np.ndarray, separator: str = ",", fmt: str = "%d") -> bytes:
+    stream = io.StringIO()
+    np.savetxt(stream, cells, fmt=fmt, delimiter=separator)
+    return stream.getvalue().encode()
+
+
+def zipped(content: bytes) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("table.csv", content)
+    return stream.getvalue()
+
+
+FORMS = {
+    "gzip.csv.gz": lambda pixels, labels: gzip.compress(text(pixels)),
+    "zip.zip": lambda pixels, labels: zipped(text(pixels)),
+    "semicolons.csv": lambda pixels, labels: text(pixels, ";"),
+    "tabs.tsv": lambda pixels, labels: text(pixels, "\t"),
+    "spaces.train": lambda pixels, labels: text(pixels, " "),
+    "unit.csv": lambda pixels, labels: text(pixels / 255, fmt="%.6f"),
+    "signed.txt": lambda pixels, labels: text(pixels / 127.5 - 1, " ", "%.6f"),
+    "floats.data": lambda pixels, labels: text(pixels, " ", "%.4f"),
+    "light_ink.csv": lambda pixels, labels: text(255 - pixels.astype(int)),
+    "label_first.csv": lambda pixels, labels: text(np.column_stack([labels, pixels])),
+    "label_last.csv": lambda pixels, labels: text(np.column_stack([pixels, labels])),
+    "one_hot.csv": lambda pixels, labels: text(np.column_stack([pixels, np.eye(10)[labels]])),
+    "with_ids.csv": lambda pixels, labels: (
+        ("id;" + ";".join(f"p{i}" for i in range(784)) + "\n").encode()
+        + text(np.column_stack([1000 + np.arange(len(pixels)), pixels]), ";")
+    ),
+    "unknown_label.csv": lambda pixels, labels: (
+        ("label," + ",".join(f"p{i}" for i in range(784)) + "\n").encode()
+        + b"".join(b"?," + text(image[np.newaxis]) for image in pixels)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_table_in_each_form_that_add_reads_gives_the_same(
+    name: str, predict, mnist: LabelledImages, tmp_path: Path
+) -> None:
+    pixels, labels = mnist.pixels[60_000 : 60_000 + N], mnist.labels[60_000 : 60_000 + N]
+    (tmp_path / "plain.csv").write_bytes(text(pixels))
+    (tmp_path / name).write_bytes(FORMS[name](pixels, labels))
+    expected = predict(tmp_path / "plain.csv")
+    assert (expected[0], len(expected[1].splitlines())) == (0, N)
+    code, out, err = predict(tmp_path / name)
+    assert (code, err) == (0, "")
+    assert out == expected[1].replace("plain.csv", name)
+
+
+def test_an_empty_image_in_a_table_is_read_as_it_is(predict, tmp_path: Path) -> None:
+    (tmp_path / "blank.csv").write_bytes(text(np.zeros((1, 784))))
+    code, out, err = predict(tmp_path / "blank.csv")
+    assert (code, err) == (0, "")
+    assert out.startswith(f"{tmp_path / 'blank.csv'}:1\t")
+
+
+def test_a_faulty_table_on_standard_input_is_named_so(model_file: Path) -> None:
+    command = [sys.executable, "-m", "handwriting.app.command_line", "predict", "-"]
+    done = subprocess.run(
+        [*command, "--model", model_file], input=b"1,2,3\n", capture_output=True, cwd=PROJECT
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"error: standard input: 3 pixel columns; the model was")
+
+
 @pytest.mark.parametrize("kind", ["image", "table"])
 def test_standard_input_is_an_image_or_a_table(
     kind: str, model_file: Path, folder: Path, mnist: LabelledImages, digits_in_folder
@@ -165,14 +235,20 @@ def test_faulty_images_are_one_line_each_and_the_others_are_read(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "the table is empty"),
+        ("", "the file is empty"),
         ("1,2,3\n", "3 pixel columns; the model was trained on images of 28 × 28 = 784 pixels"),
-        (",".join(["0"] * 785) + "\n", "a column of labels needs a header"),
-        (",".join(["0"] * 783 + ["256"]) + "\n", "row 1, column 784: '256'; must be an integer"),
-        (",".join(["0"] * 783 + ["-1"]) + "\n", "row 1, column 784: '-1'"),
-        (",".join(["0"] * 784) + "\n" + ",".join(["0.5"] * 784), "row 2, column 1: '0.5'"),
-        (",".join(["0"] * 784) + "\n0,1\n", "row 2: 2 columns; must be 784"),
-        (",".join(["0"] * 784) + "\n\n" + ",".join(["0"] * 784), "row 2"),
+        (",".join(["0"] * 785) + "\n", "where the label is: name its column `label` in a header"),
+        (
+            ",".join(["0"] * 783 + ["256"]) + "\n",
+            "pixels from 0 to 256 (the lowest in row 1, colum",
+        ),
+        (
+            ",".join(["9"] * 783 + ["-1"]) + "\n",
+            "pixels from -1 to 9 (the lowest in row 1, column 7",
+        ),
+        (",".join(["0"] * 784) + "\n" + ",".join(["x"] * 784), "must be a table of numbers"),
+        (",".join(["0"] * 784) + "\n0,1\n", "row 2, column 2: the row has 2 values; must have 784"),
+        (",".join(["0"] * 783 + ["nan"]) + "\n", "row 1, column 784: 'nan'; must be a number"),
     ],
 )
 def test_faults_of_tables_name_the_row(content: str, message: str, predict, tmp_path: Path) -> None:
@@ -188,7 +264,7 @@ def test_a_table_that_is_no_text_is_one_line(predict, tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_bytes(b"\xff\xfe\0\0" * 100)
     code, out, err = predict(tmp_path / "table.csv", tmp_path / "none.csv")
     assert (code, out) == (1, "")
-    assert "not CSV text" in err.splitlines()[0]
+    assert "not text" in err.splitlines()[0]
     assert err.splitlines()[1].endswith("none.csv: no such file")
 
 
@@ -205,6 +281,79 @@ def test_a_missing_or_damaged_model_is_one_line(predict, folder: Path, tmp_path:
         assert (code, out) == (1, "")
         assert err.startswith(f"error: {tmp_path / model}: {message}")
         assert len(err.splitlines()) == 1
+
+
+def test_a_name_that_is_too_long_is_one_line_and_the_others_are_read(
+    predict, folder: Path, tmp_path: Path
+) -> None:
+    long = tmp_path / ("x" * 300)
+    for name in (long / "a.png", long.with_suffix(".csv"), long):
+        code, out, err = predict(name, folder / "a.png")
+        assert (code, len(out.splitlines())) == (1, 1)
+        assert err == f"error: {name}: cannot be read (File name too long)\n"
+    code, out, err = predict("--show", long / "a.png", folder / "a.png")
+    assert (code, out) == (1, "")
+    assert err == f"error: {long}: File name too long\n"
+
+
+@pytest.mark.parametrize("command", ["add {} --name own", "serve --port 0 --models {}"])
+def test_other_commands_refuse_a_name_that_is_too_long(
+    command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(PROJECT)
+    long = "x" * 300
+    with pytest.raises(SystemExit, match=f"^error: {long}: File name too long$"):
+        command_line.main(command.format(long).split())
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root may read all")
+def test_what_is_below_an_unreadable_folder_is_one_line(predict, folder: Path) -> None:
+    (folder / "more").chmod(0)
+    try:
+        code, out, err = predict(folder, folder / "more" / "a.png")
+    finally:
+        (folder / "more").chmod(0o700)
+    assert (code, len(out.splitlines())) == (1, 4)
+    assert err == (
+        f"error: {folder / 'more'}: cannot be read (Permission denied)\n"
+        f"error: {folder / 'more' / 'a.png'}: cannot be read (Permission denied)\n"
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a full disk")
+@pytest.mark.parametrize("arguments", [[], ["--csv"], ["--json"]])
+def test_a_full_disk_is_one_line(arguments: list[str], model_file: Path, folder: Path) -> None:
+    command = [sys.executable, "-m", "handwriting.app.command_line", "predict", *arguments]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*command, "--model", model_file, folder],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=PROJECT,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "error: the output cannot be written: No space left on device\n"
+
+
+def test_many_rows_on_a_full_disk_are_one_line(
+    model_file: Path, mnist: LabelledImages, tmp_path: Path
+) -> None:
+    """They are more than what waits in memory to be written."""
+    if not Path("/dev/full").exists():
+        pytest.skip("needs a full disk")
+    np.savetxt(tmp_path / "t.csv", mnist.pixels[60_000:60_300], fmt="%d", delimiter=",")
+    command = [sys.executable, "-m", "handwriting.app.command_line", "predict", "--json"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*command, "--model", model_file, tmp_path / "t.csv"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=PROJECT,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "error: the output cannot be written: No space left on device\n"
 
 
 def test_show_draws_originals_and_what_the_model_saw(predict, folder: Path, tmp_path: Path) -> None:
@@ -237,6 +386,35 @@ def test_show_overwrites_no_input(
     assert message in err
     assert len(err.splitlines()) == 1
     assert (folder / "a.png").read_bytes() == before
+
+
+@pytest.mark.parametrize("way", ["same path", "relative path", "link", "link to the folder"])
+def test_show_overwrites_no_file_of_a_folder(
+    way: str, predict, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link.png").symlink_to(folder / "more" / "a.png")
+    (tmp_path / "folder").symlink_to(folder)
+    target = {
+        "same path": folder / "more" / "a.png",
+        "relative path": Path("scans/more/../more/a.png"),
+        "link": tmp_path / "link.png",
+        "link to the folder": tmp_path / "folder" / "more" / "a.png",
+    }[way]
+    before = (folder / "more" / "a.png").read_bytes()
+    code, out, err = predict("--show", target, folder)
+    assert (code, out) == (1, "")
+    assert err == f"error: --show {target}: is one of the inputs and would be overwritten\n"
+    assert (folder / "more" / "a.png").read_bytes() == before
+
+
+def test_show_writes_nothing_if_nothing_was_read(predict, tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet.png"
+    assert predict("--show", sheet, tmp_path / "none.png")[0] == 1
+    assert not sheet.exists()
+    sheet.write_bytes(b"an earlier sheet")
+    assert predict("--show", sheet, tmp_path / "none.png")[0] == 1
+    assert sheet.read_bytes() == b"an earlier sheet"
 
 
 def test_more_images_than_a_batch_keep_their_order(

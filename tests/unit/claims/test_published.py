@@ -9,7 +9,7 @@ import pytest
 from handwriting.claims import published
 from handwriting.claims.published import FoldsSplit, NearestNeighbours, WriteUp
 from handwriting.common.errors import InputError
-from tests.helpers import CLAIMS, DATASETS
+from tests.helpers import CLAIMS, PUBLISHED
 
 # What is done to the content of claims.yaml, and the message about it.
 FAULTS: list[tuple[Callable[[Any], Any], str]] = [
@@ -103,7 +103,7 @@ def test_the_file_of_the_project_is_valid() -> None:
     results = published.parse(CLAIMS, "claims.yaml")
     assert len(results.claims) == len(CLAIMS["claims"])
     assert len(results.comparisons) == len(CLAIMS["comparisons"])
-    assert {entry.dataset for entry in (*results.claims, *results.comparisons)} == set(DATASETS)
+    assert {entry.dataset for entry in (*results.claims, *results.comparisons)} == set(PUBLISHED)
 
 
 def test_protocols_have_the_types_of_their_methods_and_kinds() -> None:

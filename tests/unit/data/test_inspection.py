@@ -261,6 +261,34 @@ def test_a_table_that_cannot_be_understood_is_one_line_with_what_was_found(
     assert len(line.removeprefix(str(path))) < 400
 
 
+@pytest.mark.parametrize("separator", [";", "\t", " "])
+@pytest.mark.parametrize("header", [False, True])
+def test_decimal_commas_are_one_line_that_says_how_to_replace_them(
+    separator: str, header: bool, digits: LabelledImages, tmp_path: Path
+) -> None:
+    stream = io.StringIO()
+    names = separator.join(["label", *(f"pixel{i}" for i in range(64))]) if header else ""
+    rows = np.column_stack([digits.labels, digits.pixels / 16])[:50]
+    np.savetxt(stream, rows, fmt="%g", delimiter=separator, header=names, comments="")
+    path = tmp_path / "table.csv"
+    path.write_text(stream.getvalue().lstrip("\n").replace(".", ","))
+    with pytest.raises(InputError) as caught:
+        inspection.inspect_table(path, Options())
+    line = str(caught.value)
+    assert line.startswith(f"{path}: '0,3125' has a decimal comma; must have decimal points: `tr ")
+    assert "\n" not in line
+    path.write_text(path.read_text().replace(",", "."))
+    assert inspection.inspect_table(path, Options()).pixel_range == (0, 1)
+
+
+def test_commas_with_spaces_are_no_decimal_commas(digits: LabelledImages, tmp_path: Path) -> None:
+    for separator in (", ", " ,"):
+        path = tmp_path / "table.csv"
+        rows = np.column_stack([digits.labels, digits.pixels])[:50]
+        np.savetxt(path, rows, fmt="%d", delimiter=separator)
+        assert inspection.inspect_table(path, Options()).separator == "comma"
+
+
 def test_two_columns_that_can_be_the_label_are_named_and_an_option_decides(tmp_path: Path) -> None:
     table = [[row[0], *row[1:-1], str((int(row[0]) + 3) % 10)] for row in rows()]
     path = tmp_path / "mine.csv"
