@@ -9,7 +9,7 @@ Floats = npt.NDArray[np.float32]
 def deform(
     images: Floats, amplitude: float, smoothness: float, random: np.random.Generator
 ) -> Floats:
-    """Move the pixels of each image by a smooth random field of its own.
+    """Displace the pixels of each image by a separate smooth random field.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def deform(
     Returns
     -------
     ndarray of shape (n, height, width), float32
-        Sampled with bilinear interpolation; outside an image there is no ink.
+        Sampled with bilinear interpolation; pixels outside an image are 0.
 
     References
     ----------

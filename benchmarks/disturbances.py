@@ -1,6 +1,6 @@
-"""Renders digits of MNIST as the pictures that people take, and pictures of other things.
+"""Renders digits of MNIST as realistic pictures, and pictures of other objects.
 
-A renderer gets a digit of MNIST, shape (28, 28), uint8, where 255 is ink, and a random generator.
+A renderer takes a digit of MNIST, shape (28, 28), uint8, where 255 is ink, and a random generator.
 It returns a grey picture, uint8, where 255 is white.
 """
 
@@ -21,7 +21,7 @@ _PEN, _WHITE = 30.0, 255.0
 
 
 def scaled(digit: UInt8Array, size: int) -> Floats:
-    """Return the ink, 0–1, of a digit that is scaled to `size` × `size` pixels."""
+    """Return the ink, 0–1, of a digit scaled to `size` × `size` pixels."""
     image = Image.fromarray(digit).resize((size, size), Image.Resampling.BICUBIC)
     return np.asarray(image, dtype=np.float64) / 255
 
@@ -37,12 +37,12 @@ def to_pixels(grey: Floats) -> UInt8Array:
 
 
 def clean(digit: UInt8Array, random: np.random.Generator) -> UInt8Array:
-    """Light ink on black, as it is in MNIST."""
+    """Light ink on black, as in MNIST."""
     return digit
 
 
 def inverted(digit: UInt8Array, random: np.random.Generator) -> UInt8Array:
-    """Black ink on white paper, else as it is in MNIST."""
+    """Black ink on white paper, otherwise as in MNIST."""
     return 255 - digit
 
 
@@ -75,7 +75,7 @@ def jpeg(digit: UInt8Array, random: np.random.Generator) -> UInt8Array:
 
 
 def rotated(digit: UInt8Array, random: np.random.Generator) -> UInt8Array:
-    """Turned by up to 10°."""
+    """Rotated by up to 10°."""
     ink = _turned(scaled(digit, 112), random.uniform(-10, 10))
     return to_pixels(on_paper(ink))
 
@@ -89,13 +89,13 @@ def thin(digit: UInt8Array, random: np.random.Generator) -> UInt8Array:
     """A fine pen: strokes one pixel of MNIST narrower, but nowhere interrupted."""
     ink = scaled(digit, 112)
     eroded = ndimage.grey_erosion(ink, footprint=_disc(2))
-    # The middle of a stroke that is narrower than that stays.
+    # The centre line of narrower strokes is kept.
     ridge = ink >= ndimage.grey_dilation(ink, footprint=_disc(2))
     return to_pixels(on_paper(np.maximum(eroded, ndimage.grey_dilation(ink * ridge, size=(2, 2)))))
 
 
 def photo(digit: UInt8Array, random: np.random.Generator) -> UInt8Array:
-    """All at once: turned, off-centre, badly lit, blurred, noisy, compressed."""
+    """All effects combined: rotated, off-centre, badly lit, blurred, noisy, compressed."""
     ink = _placed(digit, random, sizes=(60, 140), canvas=200)
     ink = _turned(ink, random.uniform(-5, 5))
     grey = on_paper(ink, 1, random.uniform(0.2, 0.5)) * _light(ink.shape, random)
@@ -139,7 +139,7 @@ def _disc(radius: int) -> npt.NDArray[np.bool_]:
 
 
 def compressed(grey: UInt8Array, quality: int) -> UInt8Array:
-    """Return what is left of a picture after JPEG compression."""
+    """Return a picture after JPEG compression."""
     file = io.BytesIO()
     Image.fromarray(grey).save(file, "JPEG", quality=quality)
     return np.asarray(Image.open(file))
@@ -156,10 +156,10 @@ KINDS: dict[str, Renderer] = {
     "grey paper": grey_paper,
     "uneven light": uneven_light,
     "JPEG, quality 15": jpeg,
-    "turned by up to 10°": rotated,
+    "rotated by up to 10°": rotated,
     "thick strokes": thick,
     "thin strokes": thin,
-    "photo: all at once": photo,
+    "photo: all effects combined": photo,
 }
 
 
@@ -176,7 +176,7 @@ def strip(
     gap : int
         Pixels between the ink of two digits; 0 or less lets them touch or overlap.
     slope : float, default=0
-        By how much the line rises or falls, in degrees.
+        Slope of the line, in degrees.
     """
     inks = [_trimmed(scaled(digit, 56)) for digit in digits]
     width = sum(ink.shape[1] for ink in inks) + gap * (len(inks) - 1) + 40
@@ -199,7 +199,7 @@ def _trimmed(ink: Floats) -> Floats:
 
 
 def touching_strip(digits: Sequence[UInt8Array], random: np.random.Generator) -> UInt8Array:
-    """Render digits of which each one touches the next: pushed together until the ink meets."""
+    """Render digits that each touch the next one: pushed together until their ink meets."""
     inks = [_trimmed(scaled(digit, 56)) for digit in digits]
     canvas = np.zeros((110, sum(ink.shape[1] for ink in inks) + 40))
     left = 20
@@ -231,7 +231,7 @@ def blank(random: np.random.Generator) -> UInt8Array:
 
 
 def scribble(random: np.random.Generator) -> UInt8Array:
-    """A pen that wanders at random, in one stroke of 7 to 12 points."""
+    """A random curve in one stroke through 7 to 12 points."""
     points = random.uniform(30, 194, (int(random.integers(7, 13)), 2))
     t = np.linspace(0, len(points) - 1, 200)
     curve = np.stack(
@@ -250,12 +250,12 @@ def _drawn(draw: Callable[[ImageDraw.ImageDraw], None]) -> UInt8Array:
     return np.asarray(image.resize((56, 56), Image.Resampling.BOX))
 
 
-# Without those that a digit may look like, such as B, g, I, l, O, q, S and Z.
+# Without characters that look like a digit, such as B, g, I, l, O, q, S and Z.
 LETTERS = "ACEFHKMNPRTUVWXYadefhkmnrtuvwxy&@#%?=+"
 
 
 def letter(random: np.random.Generator) -> UInt8Array:
-    """A printed letter or sign that no digit looks like."""
+    """A printed letter or sign that looks like no digit."""
     character = LETTERS[int(random.integers(len(LETTERS)))]
     font = ImageFont.load_default(int(random.integers(120, 180)))
     width = int(random.integers(0, 5))
@@ -267,7 +267,7 @@ def letter(random: np.random.Generator) -> UInt8Array:
 
 
 def shape(random: np.random.Generator) -> UInt8Array:
-    """A triangle, a square, a star, a cross, an arrow or a heart, in outline."""
+    """A triangle, a square, a star, two crossed lines, a house or waves, in outline."""
     corners = {
         "triangle": [(0.5, 0), (1, 1), (0, 1)],
         "square": [(0, 0), (1, 0), (1, 1), (0, 1)],
@@ -293,7 +293,7 @@ def shape(random: np.random.Generator) -> UInt8Array:
 
 
 def on_its_side(digit: UInt8Array, random: np.random.Generator) -> UInt8Array:
-    """A digit turned by a right angle."""
+    """A digit rotated by a right angle."""
     return to_pixels(on_paper(scaled(np.rot90(digit, random.choice([1, 3])), 56)))
 
 

@@ -1,4 +1,4 @@
-"""Measures how own images are read: ``python -m benchmarks.own_images``.
+"""Measures the accuracy on users' own images: ``python -m benchmarks.own_images``.
 
 MNIST's test images are rendered as pictures of many kinds and read with the model ``mnist/svc``.
 All settings were chosen on training images. The result is written to ``benchmarks/own_images.md``.
@@ -59,16 +59,15 @@ def main() -> None:
 
 def _introduction() -> str:
     return (
-        "# How own images are read\n\n"
+        "# Accuracy on your own images\n\n"
         f"The model `mnist/svc` reads {N_IMAGES:,} of MNIST's test images, rendered as pictures of "
         "many kinds (`benchmarks/disturbances.py`). All settings were chosen on training images. "
-        "`python -m benchmarks.own_images` "
-        "measures everything again."
+        "`python -m benchmarks.own_images` repeats all measurements."
     )
 
 
 def _read_all(recognizer: Recognizer, pictures: Sequence[UInt8Array]) -> list[list[Reading]]:
-    """Read pictures in the way of `handwriting predict`."""
+    """Read pictures in the same way as `handwriting predict`."""
     with ThreadPoolExecutor(os.cpu_count()) as executor:
         found = list(executor.map(recognizer.find, pictures))
     readings = iter(recognizer.recognize([part for parts in found for part in parts]))
@@ -85,9 +84,10 @@ def _as_file(picture: UInt8Array) -> UInt8Array:
 def _kinds(recognizer: Recognizer, digits: UInt8Array, labels: UInt8Array) -> str:
     lines = [
         "## Single digits\n",
-        "Right: the picture gives exactly one digit, the right one. Not one: it gives none or "
-        "several. Called no digit: reported as probably no digit, whether right or not.\n",
-        "| picture | right | not one | called no digit |",
+        "Correct: exactly one digit is found, and it is the right one. Not exactly one digit: none "
+        "or several are found. Reported as no digit: reported as probably no digit, whether the "
+        "digit is right or not.\n",
+        "| picture | correct | not exactly one digit | reported as no digit |",
         "|---|---|---|---|",
     ]
     for kind, render in disturbances.KINDS.items():
@@ -105,7 +105,8 @@ def _kinds(recognizer: Recognizer, digits: UInt8Array, labels: UInt8Array) -> st
         print(lines[-1], flush=True)
     predicted = recognizer.model.predict(digits.reshape(len(digits), -1))
     lines.append(
-        f"\nThe pipeline itself reads {np.mean(predicted == labels):.1%} of these images right."
+        f"\nThe pipeline itself classifies {np.mean(predicted == labels):.1%} of these images "
+        "correctly."
     )
     return "\n".join(lines)
 
@@ -127,9 +128,9 @@ def _strips(recognizer: Recognizer, digits: UInt8Array, labels: UInt8Array) -> s
     readable = (alone == expected).all(axis=1)
     lines = [
         "## Strips of five digits\n",
-        f"Digits of about 40 pixels. Of {N_STRIPS} strips, those count in which each digit alone "
-        "is read right. A strip is right if it gives these five digits and nothing else.\n",
-        "| digits | strips | right |",
+        f"Digits of about 40 pixels. Of {N_STRIPS} strips, only those count in which each digit is "
+        "read correctly on its own. A strip is correct if exactly these five digits are found.\n",
+        "| digits | strips | correct |",
         "|---|---|---|",
     ]
     for kind, render in STRIPS.items():
@@ -146,9 +147,9 @@ def _strips(recognizer: Recognizer, digits: UInt8Array, labels: UInt8Array) -> s
 
 def _no_digits(recognizer: Recognizer, digits: UInt8Array, labels: UInt8Array) -> str:
     lines = [
-        "## Pictures of other things\n",
-        "Recognised as such: nothing is found in the picture, or everything in it is called "
-        "probably no digit. 2, 3, 4, 5 and 7 are turned by a right angle.\n",
+        "## Pictures of other objects\n",
+        "A picture is recognised if nothing is found in it, or if everything found is reported as "
+        "probably no digit. Digits on their side are 2, 3, 4, 5 and 7, rotated by a right angle.\n",
         "| picture | pictures | recognised as no digit |",
         "|---|---|---|",
     ]
@@ -157,20 +158,20 @@ def _no_digits(recognizer: Recognizer, digits: UInt8Array, labels: UInt8Array) -
         kind: [render(random) for _ in range(N_IMAGES // 2)]
         for kind, render in disturbances.NO_DIGITS.items()
     }
-    turned = digits[np.isin(labels, (2, 3, 4, 5, 7))]
-    pictures["digit on its side"] = [disturbances.on_its_side(digit, random) for digit in turned]
+    rotated = digits[np.isin(labels, (2, 3, 4, 5, 7))]
+    pictures["digit on its side"] = [disturbances.on_its_side(digit, random) for digit in rotated]
     for kind, own in pictures.items():
         read = _read_all(recognizer, own)
         share = np.mean([not any(reading.is_digit for reading in found) for found in read])
         lines.append(f"| {kind} | {len(own)} | {share:.1%} |")
         print(lines[-1], flush=True)
-    # In one box: what the detector says of two digits that were not cut apart.
+    # The detector's result for two digits in one box that were not separated.
     pairs = [
         recognizer.prepare(disturbances.touching_strip(digits[i : i + 2], random)).ravel()
         for i in range(0, N_IMAGES, 2)
     ]
     share = np.mean(~recognizer.classify(np.stack(pairs))[1])
-    lines.append(f"| two digits in one box, not cut apart | {len(pairs)} | {share:.1%} |")
+    lines.append(f"| two digits in one box, not separated | {len(pairs)} | {share:.1%} |")
     return "\n".join(lines)
 
 
@@ -206,8 +207,8 @@ def _times(recognizer: Recognizer, pixels: UInt8Array) -> str:
         f"| `handwriting predict`, without starting Python | {medians[0]:.1f} |\n"
         f"| the model's `predict` on the pixels | {medians[1]:.1f} |\n"
         f"| reading and decoding the files one by one | {medians[2]:.1f} |\n\n"
-        f"`handwriting predict` takes {medians[3]:.2f} times the sum of the other two. Its digits "
-        f"are {'' if same else 'not all '}those of the pipeline."
+        f"`handwriting predict` takes {medians[3]:.2f} times the sum of the other two. It "
+        f"{'reads' if same else 'does not always read'} the same digits as the pipeline."
     )
 
 

@@ -1,8 +1,8 @@
-"""Measures what a user of the pipeline waits for: ``python -m benchmarks.pipeline REVISION ...``.
+"""Measures the run times of the pipeline: ``python -m benchmarks.pipeline REVISION ...``.
 
-Every revision is cloned into a temporary folder and gets an environment from its own
-``requirements.lock``. Times are wall-clock seconds of whole commands; short commands are the median
-of three runs. The result is written to ``benchmarks/pipeline.md``.
+Every revision is cloned into a temporary folder, with an environment built from its own
+``requirements.lock``. Times are wall-clock seconds of whole commands; those of short commands are
+medians of three runs. The result is written to ``benchmarks/pipeline.md``.
 """
 
 import argparse
@@ -20,17 +20,17 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[1]
 REPORT = PROJECT / "benchmarks" / "pipeline.md"
 SHORT_RUNS = 3
-# The first of them in params.yaml is that of the digits' forest, in every revision.
+# In every revision, the first occurrence in params.yaml is that of the digits' forest.
 FOREST, SMALLER_FOREST = "n_estimators: 150", "n_estimators: 50"
 
-# The rows of the report, with the target of each where there is one.
+# The rows of the report and their targets, if any.
 ROWS = {
     "`dvc status`, nothing changed": "≤ 1.0 s",
     "`dvc repro`, nothing changed": "≤ 1.2 s",
     "digits' forest `n_estimators` 150 → 50, `dvc repro`": "≤ 9 s",
-    "the same back again": "≤ 4 s",
-    "`dvc exp run` of the setting that was computed before": "",
-    "everything from nothing, set-up excluded": "≤ 190 s",
+    "the same, reverted": "≤ 4 s",
+    "`dvc exp run` of the setting computed before": "",
+    "full run from scratch, without set-up": "≤ 190 s",
     "stages": "",
     "`dvc.yaml` / `dvc.lock` lines": "≤ 320 / ≤ 2,000",
 }
@@ -87,7 +87,7 @@ def measure(revision: str) -> dict[str, str]:
     """Return the cells of a revision's column in the report."""
     with tempfile.TemporaryDirectory() as folder:
         clone = make_clone(revision, Path(folder))
-        from_nothing = clone.run("dvc", "repro", "--quiet")
+        from_scratch = clone.run("dvc", "repro", "--quiet")
         status = _median(clone, "dvc", "status", "--quiet")
         nothing_changed = _median(clone, "dvc", "repro", "--quiet")
         clone.edit_params(FOREST, SMALLER_FOREST)
@@ -109,7 +109,7 @@ def measure(revision: str) -> dict[str, str]:
             f"{smaller:.1f} s",
             f"{back:.1f} s",
             f"{experiment:.1f} s",
-            f"{from_nothing:.0f} s",
+            f"{from_scratch:.0f} s",
             str(len(stages.stdout.splitlines())),
             f"{clone.count_lines('dvc.yaml'):,} / {clone.count_lines('dvc.lock'):,}",
         )
@@ -117,7 +117,7 @@ def measure(revision: str) -> dict[str, str]:
 
 
 def make_clone(revision: str, folder: Path) -> Clone:
-    """Clone a revision beside the local mirror of MNIST, without any result, and set it up."""
+    """Clone a revision next to a link to the local mirror of MNIST, without results; set it up."""
     mirror = PROJECT.parent / "shared" / "mnist"
     if mirror.is_dir():
         (folder / "shared").mkdir()
@@ -130,7 +130,7 @@ def make_clone(revision: str, folder: Path) -> Clone:
     for name, value in (("user.name", "benchmark"), ("user.email", "benchmark@localhost")):
         subprocess.run(["git", "config", name, value], cwd=root, check=True)
     subprocess.run(["make", "--quiet", "environment"], cwd=root, check=True, stdout=sys.stderr)
-    # DVC does not run a stage whose outputs are as locked, and these are in git.
+    # DVC does not run a stage whose outputs match the lock, and these outputs are in git.
     for name in ("metrics", "plots"):
         shutil.rmtree(root / name)
     return Clone(root)
@@ -158,12 +158,12 @@ def _git(*arguments: str) -> str:
 def render_report(names: list[str], results: list[dict[str, str]]) -> str:
     """Return the report as Markdown."""
     lines = [
-        "# What a user of the pipeline waits for",
+        "# Run times of the pipeline",
         "",
-        f"Wall-clock times of whole commands, {os.cpu_count()} cores ({platform.machine()}), "
-        f"Python {platform.python_version()}, all revisions in one run on one machine; `python -m "
-        "benchmarks.pipeline REVISION ...` measures them again. Short commands are the median of "
-        f"{SHORT_RUNS} runs.",
+        f"Wall-clock times of whole commands on {os.cpu_count()} cores ({platform.machine()}) with "
+        f"Python {platform.python_version()}, all revisions in one run on one machine. `python -m "
+        "benchmarks.pipeline REVISION ...` repeats the measurement. Times of short commands are "
+        f"medians of {SHORT_RUNS} runs.",
         "",
         f"| | {' | '.join(names)} | target |",
         f"|---|{'---|' * len(names)}---|",

@@ -1,4 +1,4 @@
-"""Measures what features and virtual examples are worth: ``python -m benchmarks.recognition``.
+"""Measures the effect of features and virtual examples: ``python -m benchmarks.recognition``.
 
 Every recipe is a support vector classifier that is cross-validated on MNIST's 60,000 training
 images, in three folds that share no writer. The test images are not used. The result is written to
@@ -51,7 +51,7 @@ def gradients(**changes: float) -> GradientFeatures:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A support vector classifier, its features, and whether it gets virtual examples."""
+    """A support vector classifier, its features and, optionally, virtual examples."""
 
     name: str
     features: Features = field(default_factory=gradients)
@@ -70,7 +70,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Result:
-    """What was measured: mistakes on all folds, support vectors and seconds of one fold."""
+    """Mistakes on all folds; mean support vectors and fit seconds per fold; feature seconds."""
 
     mistakes: int
     n_vectors: float
@@ -84,7 +84,7 @@ def copies(n_copies: int, amplitude: float, smoothness: float = 4.0) -> VirtualE
 
 
 RAW = Recipe("raw pixels", "unit", C=5, gamma=0.02)
-DEFAULT = Recipe("deskewed oriented gradients, the default values")
+DEFAULT = Recipe("deskewed oriented gradients, default values")
 RECIPES = [
     RAW,
     DEFAULT,
@@ -119,7 +119,7 @@ def main() -> None:
         results[recipe.name] = cross_validate(recipe, train, grouped)
         print(f"{recipe.name}: {results[recipe.name]}", file=sys.stderr, flush=True)
     for recipe in (RAW, DEFAULT):
-        name = f"{recipe.name}, folds shuffled: writers on both sides"
+        name = f"{recipe.name}, shuffled folds"
         results[name] = cross_validate(replace(recipe, name=name), train, shuffled)
         print(f"{name}: {results[name]}", file=sys.stderr, flush=True)
     REPORT.write_text(render_report(results, len(train)), encoding="utf-8", newline="\n")
@@ -147,19 +147,20 @@ def cross_validate(recipe: Recipe, train: LabelledImages, folds: list[TrainTest]
 def render_report(results: dict[str, Result], n_images: int) -> str:
     """Return the report as Markdown."""
     lines = [
-        "# What features and virtual examples are worth",
+        "# Effect of features and virtual examples",
         "",
         f"Support vector classifiers with the rbf kernel, cross-validated on MNIST's {n_images:,} "
-        f"training images in {N_FOLDS} folds that share no writer unless a row says otherwise. A "
-        "row differs from the default values only in what it names. The test images were not used. "
-        "Two rows must differ by about twice the square root of the number of images that only one "
-        "of them gets right before the difference means anything: here about 20 mistakes.",
+        f"training images in {N_FOLDS} folds that share no writer unless a row states otherwise. "
+        "Each row differs from the default values only in the parameters that it names. The test "
+        "images were not used. The difference between two rows is significant if it exceeds about "
+        "twice the square root of the number of images that only one of them classifies correctly: "
+        "here about 20 mistakes.",
         "",
-        f"Seconds are of one fit on two thirds of the images and of the features of all images, on "
+        "Times are for one fit on two thirds of the images, and for the features of all images, on "
         f"{os.cpu_count()} cores ({platform.machine()}). `python -m benchmarks.recognition` "
-        "measures all rows again.",
+        "repeats all measurements.",
         "",
-        "| recipe | mistakes | error | support vectors | features, s | fit, s |",
+        "| variant | mistakes | error | support vectors | features, s | fit, s |",
         "|---|---|---|---|---|---|",
         *(
             f"| {name} | {result.mistakes:,} | {result.mistakes / n_images:.2%} | "

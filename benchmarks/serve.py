@@ -1,10 +1,10 @@
 """Measures the server of ``handwriting serve``: ``python -m benchmarks.serve``.
 
-The server runs as a process of its own with the models in ``models/mnist``. This process sends real
+The server runs in a separate process with the models in ``models/mnist``. This process sends real
 test images of MNIST to it. The result is written to ``benchmarks/serve.md``.
 
-Requests are sent at fixed times, whether or not earlier ones are answered, and a latency is counted
-from the time at which the request was due. A server that is too slow cannot hide it in that way.
+Requests are sent at fixed times, whether or not earlier ones have been answered, and latency is
+measured from the time at which the request was due. Queueing in a slow server is thereby included.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ TARGET_MS = 50
 
 @dataclass(frozen=True)
 class Case:
-    """What is sent to which models."""
+    """The requests of one measurement: bodies, content type and query."""
 
     title: str
     query: str
@@ -47,7 +47,7 @@ class Case:
 
 @dataclass
 class Result:
-    """Latencies in seconds, and what went wrong."""
+    """Latencies in seconds, and numbers of correct and failed requests."""
 
     latencies: list[float] = field(default_factory=list)
     n_right: int = 0
@@ -78,7 +78,7 @@ class Client:
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def post(self, case: Case, index: int) -> tuple[int, bytes]:
-        """Send one body; return the status and the answer."""
+        """Send one body; return the status and the response."""
         if self._streams is None:
             self._streams = await asyncio.open_connection("127.0.0.1", self._port)
         reader, writer = self._streams
@@ -136,7 +136,7 @@ def read_mnist() -> tuple[np.ndarray, np.ndarray]:
 
 
 def cases(pixels: np.ndarray) -> list[Case]:
-    """Return the cases; each has the first 2,000 test images, dark on light."""
+    """Return the cases; each sends the first 2,000 test images, dark on light."""
     paper = 255 - pixels[:2000]
     small = [png(grey) for grey in paper]
     drawings = [png(np.asarray(Image.fromarray(grey).resize((224, 224)))) for grey in paper]
@@ -144,7 +144,7 @@ def cases(pixels: np.ndarray) -> list[Case]:
     every = "?model=svc&model=svc_raw&model=forest&model=tree"
     return [
         Case("PNG of 28×28, first model (`svc`)", "", "image/png", small),
-        Case("grey values of 28×28 as JSON, `svc`", "", "application/json", grey_values),
+        Case("greyscale values of 28×28 as JSON, `svc`", "", "application/json", grey_values),
         Case("PNG of 224×224, one digit, `svc`", "?single=true", "image/png", drawings),
         Case("PNG of 28×28, all four models", every, "image/png", small),
     ]
@@ -185,7 +185,7 @@ async def steady(port: int, case: Case, labels: np.ndarray, seconds: float) -> R
 
 
 async def throughput(port: int, case: Case, labels: np.ndarray, seconds: float) -> Result:
-    """Keep `AT_A_TIME` requests in progress, below the server's limit of the rate."""
+    """Keep `AT_A_TIME` requests in progress, below the server's rate limit."""
     result = Result()
     start = time.perf_counter()
 
@@ -209,7 +209,7 @@ async def throughput(port: int, case: Case, labels: np.ndarray, seconds: float) 
 
 
 def count(result: Result, status: int, answer: bytes, label: int) -> None:
-    """Count a request as failed, or as right if the first model reads exactly the label."""
+    """Count a request as failed, or as correct if the first model reads exactly the label."""
     if status != 200:
         result.n_failed += 1
         return
@@ -221,28 +221,33 @@ def report(rows: list[list[str]], load: float) -> str:
     """Return the report."""
     header = [
         "",
-        "answers per second",
+        "responses per second",
         "median, ms",
         "95 %, ms",
         "99 %, ms",
-        "right",
+        "correct",
         "failed",
-        "most per second",
+        "maximum per second",
     ]
     table = [header, ["---"] * len(header), *rows]
-    busy = " Other programs competed for the cores, so these are upper limits." if load > 1 else ""
+    busy = (
+        " Other programs competed for the cores, so the latencies are upper limits."
+        if load > 1
+        else ""
+    )
     lines = "\n".join(f"| {' | '.join(row)} |" for row in table)
     return (
-        "# How fast the server answers\n\n"
+        "# Latency and throughput of the server\n\n"
         f"Test images of MNIST, one per request, {RATE} requests per second for {SECONDS} seconds. "
-        f"The target is a median below {TARGET_MS} ms. A latency is counted from the time at which "
-        "the request was due until its answer was complete. `right` is the share of answers whose "
-        f"first model reads exactly the label. `most per second` is the throughput with "
-        f"{AT_A_TIME} requests always in progress; the server allows {MAX_RATE}.\n\n"
+        f"The target is a median below {TARGET_MS} ms. Latency is measured from the time at which "
+        "the request was due until its response was complete. `correct` is the share of responses "
+        "in which the first model reads exactly the label. `maximum per second` is the throughput "
+        f"with {AT_A_TIME} requests always in progress; the server allows {MAX_RATE} requests per "
+        "second.\n\n"
         f"Machine: {os.cpu_count()} cores ({platform.machine()}), Python "
         f"{platform.python_version()}. The program that sends the requests runs on the same cores "
-        f"and takes a part of them. The load average of the machine was {load:.1f} before the "
-        f"measurement.{busy} `python -m benchmarks.serve` measures again.\n\n"
+        f"and uses part of them. The load average of the machine was {load:.1f} before the "
+        f"measurement.{busy} `python -m benchmarks.serve` repeats the measurement.\n\n"
         f"{lines}\n"
     )
 

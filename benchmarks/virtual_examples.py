@@ -1,4 +1,4 @@
-"""Fits a support vector classifier again, with deformed copies of its support vectors."""
+"""Refits a support vector classifier with deformed copies of its support vectors."""
 
 from dataclasses import dataclass
 
@@ -41,7 +41,7 @@ def refit(
     Parameters
     ----------
     model : Pipeline
-        A model that was fitted to `train`; its classifier has support vectors. It is changed.
+        A model fitted to `train` whose classifier has support vectors. It is modified in place.
     train : LabelledImages
     image : ImageFormat
     settings : VirtualExamples
@@ -49,8 +49,8 @@ def refit(
     Returns
     -------
     Pipeline
-        `model`. The attribute `support_` of its classifier has the position among the training
-        images of the image that a support vector is or was made from.
+        `model`. The attribute `support_` of its classifier has the index of the training image from
+        which each support vector comes.
 
     References
     ----------
@@ -61,8 +61,8 @@ def refit(
     origin = classifier.support_
     images = train.pixels[origin].reshape(-1, image.height, image.width).astype(np.float32)
     random = np.random.default_rng(settings.seed)
-    # The features of one copy of all images at a time, so that the memory does not depend on the
-    # number of copies.
+    # Compute the features of one copy at a time, so that the memory for deformed images does not
+    # depend on the number of copies.
     features = [model[:-1].transform(train.pixels[origin])]
     for _ in range(settings.n_copies):
         copies = deform(images, settings.amplitude, settings.smoothness, random)

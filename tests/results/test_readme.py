@@ -191,8 +191,8 @@ def test_the_page_on_recognition_quotes_the_errors(dataset: str, model: str) -> 
     assert f"{error:.2f} % ({low:.2f}–{high:.2f} %)" in page
 
 
-def test_the_readme_quotes_the_errors_beside_published_ones() -> None:
-    rows = table_rows(README, "## Beside published results")
+def test_the_readme_quotes_our_errors_and_published_ones() -> None:
+    rows = table_rows(README, "## Comparison with published results")
     ours = {row[0].split("`")[1]: row[1].strip("*") for row in rows if row[2] == "this pipeline"}
     table = {row["method"]: row for row in read_csv(PROJECT / "plots/mnist/errors.csv")}
     assert list(ours) == ["svc", "forest"]
