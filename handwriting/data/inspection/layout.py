@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from handwriting.common.errors import InputError
-from handwriting.common.params.messages import shorten
+from handwriting.common.params.messages import decimal_hint, shorten
 from handwriting.data import table_forms
 from handwriting.data.text_files import open_text
 
@@ -65,8 +65,8 @@ def sniff(path: Path) -> Layout:
         raise InputError(f"{path}: the file is empty; must have one image per row")
     if (value := _decimal_comma(sample)) is not None:
         raise InputError(
-            f"{path}: {value!r} has a decimal comma; must have decimal points: `tr , . < TABLE > "
-            "NEW` replaces all commas of a text"
+            f"{path}: {value!r} has a decimal comma{decimal_hint(value)}; `tr , . < TABLE > NEW` "
+            "replaces all commas of a text"
         )
     separator = _find_separator(sample, path)
     rows = [table_forms.split_line(line, separator) for line in sample]

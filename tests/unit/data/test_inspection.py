@@ -275,7 +275,7 @@ def test_decimal_commas_are_one_line_that_says_how_to_replace_them(
     with pytest.raises(InputError) as caught:
         inspection.inspect_table(path, Options())
     line = str(caught.value)
-    assert line.startswith(f"{path}: '0,3125' has a decimal comma; must have decimal points: `tr ")
+    assert line.startswith(f"{path}: '0,3125' has a decimal comma (write a decimal point: 0.3125)")
     assert "\n" not in line
     path.write_text(path.read_text().replace(",", "."))
     assert inspection.inspect_table(path, Options()).pixel_range == (0, 1)
