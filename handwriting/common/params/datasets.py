@@ -13,6 +13,7 @@ from handwriting.common.params.base import (
     PositiveInt,
     Seconds,
     Seed,
+    Sha256,
     StrictModel,
 )
 from handwriting.common.params.models import Hyperparameters
@@ -26,7 +27,6 @@ def _check_address(location: str) -> str:
 
 
 Location = Annotated[str, Field(min_length=1), AfterValidator(_check_address)]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class BundledDigits(StrictModel):

@@ -65,7 +65,11 @@ def test_the_file_of_the_project_is_valid() -> None:
         ("datasets", GONE, "datasets: missing"),
         ("datasets", [], "datasets: []; must be a mapping of keys to values"),
         ("datasets.digits", None, "datasets.digits: None; must be a mapping of keys to values"),
-        ("datasets.Mnist", PARAMS["datasets"]["mnist"], "datasets.Mnist: 'Mnist'; must match"),
+        (
+            "datasets.Mnist",
+            PARAMS["datasets"]["mnist"],
+            "datasets.Mnist: 'Mnist'; must consist of lo",
+        ),
         ("datasets.mnist.spilt", {}, "datasets.mnist.spilt: unknown key; allowed: source, image"),
         ("datasets.mnist.image", None, "image: None; must be a mapping of keys to values"),
         ("datasets.mnist.image.height", 28.5, "image.height: 28.5; must be an integer"),
@@ -103,7 +107,7 @@ def test_the_file_of_the_project_is_valid() -> None:
         ("models.svc.C", 1, "models.svc.C: unknown key; allowed: kind"),
         ("models", {}, "models: {}; must not be empty"),
         ("models", GONE, "models: missing"),
-        ("models.Svc", {"kind": "svc"}, "models.Svc: 'Svc'; must match"),
+        ("models.Svc", {"kind": "svc"}, "models.Svc: 'Svc'; must consist of lower-case"),
         (f"{MNIST_MODELS}.svc", GONE, "models.svc: missing; every dataset needs an entry for ea"),
         (f"{MNIST_MODELS}.svc", None, "models.svc: None; must be a mapping of keys to values"),
         (f"{MNIST_MODELS}.knn", {"features": "raw"}, "models.knn: unknown key; allowed: svc, s"),
@@ -218,6 +222,19 @@ def test_a_file_that_is_not_a_mapping_raises_input_error(content: Any) -> None:
     message = fault(content)
     assert message.startswith("params.yaml: the whole file: ")
     assert message.endswith("must be a mapping of keys to values")
+
+
+def test_a_name_with_a_hyphen_is_described_in_words() -> None:
+    assert fault(changed("models.svc-linear", {"kind": "svc"})) == (
+        "params.yaml: models.svc-linear: 'svc-linear'; must consist of lower-case letters, digits "
+        "and underscores, a letter first"
+    )
+
+
+def test_a_faulty_checksum_is_described_in_words() -> None:
+    source = {"kind": "csv", "location": "digits.csv", "sha256": "A" * 64}
+    message = fault(changed("datasets.digits.source", source))
+    assert message.endswith("; must be 64 hexadecimal digits, in lower case")
 
 
 def test_two_faults_are_two_lines() -> None:
