@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import re
+import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,6 +44,10 @@ _SEAL = re.compile(rb"handwriting model, format (\d+), SHA-256 ([0-9a-f]{64})\Z"
 _N_DIGITS = 64
 # The largest model, MNIST's forest, has 106 MiB when expanded. What expands to far more is refused.
 _MAX_BYTES = 2**30
+
+# The largest values of what the memory for one image depends on; those of params.yaml are smaller.
+_LARGEST = {"height": 1024, "width": 1024, "pixel_max": 255, "size": 1024}
+_LARGEST |= {"n_cells": 64, "n_orientations": 64}
 
 _SCHEMA = "schema.json"
 # The earliest timestamp a ZIP archive can store.
@@ -155,6 +160,10 @@ def _find_problem(model: Any) -> str | None:
         return "the frame of its images is missing or impossible"
     if not all(_is_sound(tree) for tree in _trees(model[-1].classifier_)):
         return "a tree in it has nodes that point outside the tree"
+    if not _has_usual_sizes(model):
+        return "not a model of this version of the project"
+    if not _predicts(model):
+        return "not a model file (it does not predict probabilities of digits)"
     return None
 
 
@@ -189,6 +198,62 @@ def _is_sound(tree: Any) -> bool:
         tree.node_count > 0
         and np.all((children > inner) & (children < tree.node_count))
         and np.all((features >= 0) & (features < tree.n_features))
+    )
+
+
+def _has_usual_sizes(model: Pipeline) -> bool:
+    """Return whether a model takes images of a known size and makes none that fill the memory."""
+    found = model.get_params()
+    features = getattr(model["features"], "transformer_", None)
+    if features is not None:
+        found |= features.get_params()
+    sizes = [(name.rpartition("__")[2], value) for name, value in found.items()]
+    return all(
+        isinstance(value, int | float) and 0 < value <= _LARGEST[name]
+        for name, value in sizes
+        if name in _LARGEST
+    ) and all(type(found[f"images__{name}"]) is int for name in ("height", "width", "pixel_max"))
+
+
+def _predicts(model: Pipeline) -> bool:
+    """Return whether a model can be used: try it on an image without ink and one with ink.
+
+    Arrays whose shapes or types do not fit together raise one of many exceptions here.
+    """
+    image, classifier = model["images"], model[-1]
+    classifier.classifier_._validate_params()
+    n_pixels = image.height * image.width
+    pixels = np.zeros((2, n_pixels), dtype=np.uint8)
+    pixels[1] = np.arange(n_pixels) % (image.pixel_max + 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about numbers that are not finite
+        features = model[:-1].transform(pixels)
+        probabilities = classifier.predict_proba(features)
+        novelty = classifier.novelty_.decision_function(features)
+    classes = classifier.classes_
+    return bool(
+        classes.dtype.kind in "iu"
+        and len(classes) > 0
+        and classes[0] >= 0
+        and classes[-1] <= 9
+        and np.all(classes[1:] > classes[:-1])
+        and probabilities.shape == (2, len(classes))
+        and novelty.shape == (2,)
+        and np.isfinite(probabilities).all()
+        and np.isfinite(novelty).all()
+        and _has_usual_vectors(classifier.classifier_)
+    )
+
+
+def _has_usual_vectors(classifier: Any) -> bool:
+    """Return whether each class of an SVC has its support vectors; others have none."""
+    if not hasattr(classifier, "support_vectors_"):
+        return True
+    counts = classifier.n_support_
+    return bool(
+        counts.shape == classifier.classes_.shape
+        and np.all(counts >= 0)
+        and counts.sum() == len(classifier.support_vectors_) == classifier.dual_coef_.shape[1]
     )
 
 

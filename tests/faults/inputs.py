@@ -168,6 +168,8 @@ def _params() -> Iterator[FaultyInput]:
         "more than 8 bits": _replace(b"pixel_max: 16", b"pixel_max: 256"),
         "an unknown split": _replace(b"method: ordered", b"method: sorted"),
         "all images for training": _replace(b"train: 0.5", b"train: 1.5"),
+        "endless patience": _replace(b"kind: sklearn", b"{kind: csv, location: x, timeout: 1e300}"),
+        "too many trees": _replace(b"n_estimators: ", b"n_estimators: " + b"9" * 23),
     }
     for name, damage in faults.items():
         command = ("python", "-m", "stages.describe", "digits")

@@ -26,7 +26,8 @@ from handwriting.common.params.yaml_reader import read_yaml
 from handwriting.data import table
 from handwriting.models import persistence
 from handwriting.pictures import decode
-from tests.helpers import DIGITS_FORMAT, PARAMS, PROJECT, fit_digits
+from handwriting.recognizer import Recognizer
+from tests.helpers import DIGITS_FORMAT, HYPERPARAMETERS, PARAMS, PROJECT, fit
 
 N_CASES = [
     pytest.param(300, id="300 cases"),
@@ -185,23 +186,38 @@ def test_params(n_cases: int, try_cases: Try, tmp_path: Path) -> None:
     try_cases(contents, read, n_cases)
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # overflows, of forged numbers
 @pytest.mark.parametrize("n_cases", N_CASES)
 def test_models(n_cases: int, try_cases: Try, digits: LabelledImages, tmp_path: Path) -> None:
-    """Damaged files, and forged contents under a checksum that matches."""
-    path = tmp_path / "tree.skops"
-    persistence.save(fit_digits("tree", digits), path)
-    valid = path.read_bytes()
-    with zipfile.ZipFile(path) as archive:
-        contents = {name: archive.read(name) for name in archive.namelist()}
-    names = ["schema.json"] * len(contents) + list(contents)
-    forged = st.sampled_from(names).flatmap(
-        lambda name: st.tuples(st.just(name), damaged(contents[name]))
-    )
+    """Damaged files, and forged contents under a checksum that matches; what loads predicts."""
+    path = tmp_path / "model.skops"
+    valid: dict[str, bytes] = {}
+    forged = []
+    for name, hyperparameters in SMALL_MODELS.items():
+        persistence.save(fit(hyperparameters, digits.take(np.arange(100))), path)
+        valid[name] = path.read_bytes()
+        with zipfile.ZipFile(path) as archive:
+            contents = {entry: archive.read(entry) for entry in archive.namelist()}
+        entries = ["schema.json"] * len(contents) + list(contents)
+        forged.append(st.tuples(st.just(contents), st.sampled_from(entries)).flatmap(forgeries))
 
-    def read(case: bytes | tuple[str, bytes]) -> None:
-        persistence.load(write(path, case if isinstance(case, bytes) else forge(contents, *case)))
+    def read(case: bytes) -> None:
+        Recognizer.load(write(path, case)).classify(digits.pixels[:20])
 
-    try_cases(damaged(valid) | forged, read, n_cases)
+    damages = st.sampled_from(list(valid)).flatmap(lambda name: damaged(valid[name]))
+    try_cases(st.one_of(damages, *forged), read, n_cases)
+
+
+SMALL_MODELS = {
+    **{name: HYPERPARAMETERS[name] for name in ("tree", "svc")},
+    "forest": HYPERPARAMETERS["forest"].model_copy(update={"n_estimators": 2}),
+}
+
+
+def forgeries(chosen: tuple[dict[str, bytes], str]) -> st.SearchStrategy[bytes]:
+    """Yield model files with a damaged entry."""
+    contents, name = chosen
+    return damaged(contents[name]).map(lambda content: forge(contents, name, content))
 
 
 def forge(contents: dict[str, bytes], name: str, content: bytes) -> bytes:

@@ -8,8 +8,13 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 # A name becomes part of a stage's name, of a file's name and of a chart.
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-PositiveInt = Annotated[int, Field(ge=1)]
+NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
+SHA256_PATTERN = r"^[0-9a-f]{64}$"
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+Sha256 = Annotated[str, Field(pattern=SHA256_PATTERN)]
+# A number of rows, pixels or the like: more than any table has, and few enough for every library.
+PositiveInt = Annotated[int, Field(ge=1, le=10**9)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 FoldCount = Annotated[int, Field(ge=2, le=20)]

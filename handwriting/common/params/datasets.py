@@ -11,7 +11,9 @@ from handwriting.common.params.base import (
     FoldCount,
     Name,
     PositiveInt,
+    Seconds,
     Seed,
+    Sha256,
     StrictModel,
 )
 from handwriting.common.params.models import Hyperparameters
@@ -25,7 +27,6 @@ def _check_url(location: str) -> str:
 
 
 Location = Annotated[str, Field(min_length=1), AfterValidator(_check_url)]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class BundledDigits(StrictModel):
@@ -48,7 +49,7 @@ class Mnist(StrictModel):
     kind: Literal["mnist"]
     mirrors: Annotated[list[Location], Field(min_length=1)]
     writers: list[Location]
-    timeout: Annotated[float, Field(gt=0)]
+    timeout: Seconds
 
 
 class CsvFile(StrictModel):
@@ -67,9 +68,11 @@ class CsvFile(StrictModel):
     kind: Literal["csv"]
     location: Location
     sha256: Sha256 | None = None
-    timeout: Annotated[float, Field(gt=0)] = 30.0
+    timeout: Seconds = 30.0
 
 
+# Of a table, before it is scaled to 0–`pixel_max`.
+PixelValue = Annotated[float, Field(ge=-1e9, le=1e9)]
 # What a column of a table contains. `one_hot` is ten columns with a single 1, at the digit.
 Role = Literal["label", "one_hot", "writer", "pixels", "ignored"]
 
@@ -100,8 +103,8 @@ class Table(StrictModel):
     location: Location
     separator: Literal["comma", "semicolon", "tab", "space"]
     header: bool
-    paper: float
-    ink: float
+    paper: PixelValue
+    ink: PixelValue
     order: Literal["table", "interleaved"] = "table"
     columns: Annotated[list[Role], Field(min_length=1)]
 
@@ -129,11 +132,14 @@ Source = Annotated[
 ]
 
 
+Side = Annotated[int, Field(ge=1, le=1024)]
+
+
 class ImageFormat(StrictModel):
     """The size of a dataset's images and the range of their pixels, 0 to `pixel_max`."""
 
-    height: PositiveInt
-    width: PositiveInt
+    height: Side
+    width: Side
     pixel_max: Annotated[int, Field(ge=1, le=255)]
 
     @property

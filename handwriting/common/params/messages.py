@@ -8,8 +8,14 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from handwriting.common.errors import InputError
+from handwriting.common.params.base import NAME_PATTERN, SHA256_PATTERN
 
 _LONGEST_VALUE = 60
+# What the patterns of texts mean.
+_WORDS = {
+    NAME_PATTERN: "consist of lower-case letters, digits and underscores, a letter first",
+    SHA256_PATTERN: "be 64 hexadecimal digits, in lower case",
+}
 
 Section = TypeVar("Section", bound=BaseModel)
 
@@ -97,6 +103,8 @@ def _describe(detail: ErrorDetails) -> tuple[str, str]:
             allowed = "be an integer"
         case "float_type":
             allowed = "be a number"
+        case "string_pattern_mismatch" if context["pattern"] in _WORDS:
+            allowed = _WORDS[context["pattern"]]
         case "too_short":
             shortest = context["min_length"]
             allowed = "not be empty" if shortest == 1 else f"have at least {shortest} entries"

@@ -8,14 +8,17 @@ from handwriting.common.params.base import Fraction, PositiveInt, Seed, StrictMo
 
 Kind = Literal["svc", "tree", "forest"]
 PixelFeatures = Literal["raw", "unit", "binary"]
-Positive = Annotated[float, Field(gt=0)]
+# Far from every useful value, and far enough from overflow.
+Positive = Annotated[float, Field(gt=0, le=1e12)]
+# Lengths in pixels, of images of at most 256×256 pixels. The square of the smallest one is not 0.
+Length = Annotated[float, Field(ge=0.01, le=1000)]
 
 
 class DeskewParams(StrictModel):
     """Parameters of `handwriting.features.deskew.Deskew`."""
 
     size: Annotated[int, Field(ge=4, le=256)] = 28
-    margin: Annotated[float, Field(ge=0)] = 0.0
+    margin: Annotated[float, Field(ge=0, le=1000)] = 0.0
     slant: Annotated[float, Field(ge=0, le=1)] = 1.0
     scaling: Annotated[float, Field(ge=0, le=1)] = 0.5
     spread: Fraction = 0.19
@@ -26,8 +29,8 @@ class GradientParams(StrictModel):
 
     n_orientations: Annotated[int, Field(ge=3, le=64)] = 12
     n_cells: Annotated[int, Field(ge=1, le=32)] = 8
-    step: Positive = 3.0
-    sigma: Positive = 2.0
+    step: Length = 3.0
+    sigma: Length = 2.0
     regularization: Positive = 0.15
     n_levels: Annotated[int, Field(ge=2, le=65536)] | None = None
 
@@ -65,7 +68,7 @@ class SupportVectorClassifier(StrictModel):
     kernel: Literal["linear", "poly", "rbf", "sigmoid"] = "rbf"
     gamma: Positive | Literal["scale", "auto"] = "scale"
     degree: Annotated[int, Field(ge=1, le=10)] = 3
-    coef0: float = 0.0
+    coef0: Annotated[float, Field(ge=-1e9, le=1e9)] = 0.0
     class_weight: Literal["balanced"] | None = None
     tol: Positive = 1e-3
 
@@ -78,9 +81,9 @@ class DecisionTree(StrictModel):
     criterion: Literal["gini", "entropy", "log_loss"] = "gini"
     max_depth: PositiveInt | None = None
     min_samples_leaf: PositiveInt = 1
-    min_samples_split: Annotated[int, Field(ge=2)] = 2
+    min_samples_split: Annotated[int, Field(ge=2, le=10**9)] = 2
     max_features: Literal["sqrt", "log2"] | Fraction | None = None
-    ccp_alpha: Annotated[float, Field(ge=0)] = 0.0
+    ccp_alpha: Annotated[float, Field(ge=0, le=1e9)] = 0.0
     random_state: Seed = 0
 
 
@@ -89,13 +92,13 @@ class RandomForest(StrictModel):
 
     kind: Literal["forest"]
     features: Features
-    n_estimators: PositiveInt
+    n_estimators: Annotated[int, Field(ge=1, le=10_000)]
     criterion: Literal["gini", "entropy", "log_loss"] = "gini"
     max_depth: PositiveInt | None = None
     min_samples_leaf: PositiveInt = 1
-    min_samples_split: Annotated[int, Field(ge=2)] = 2
+    min_samples_split: Annotated[int, Field(ge=2, le=10**9)] = 2
     max_features: Literal["sqrt", "log2"] | Fraction | None = "sqrt"
-    ccp_alpha: Annotated[float, Field(ge=0)] = 0.0
+    ccp_alpha: Annotated[float, Field(ge=0, le=1e9)] = 0.0
     bootstrap: bool = True
     random_state: Seed = 0
 

@@ -65,7 +65,11 @@ def test_the_file_of_the_project_is_valid() -> None:
         ("datasets", GONE, "datasets: missing"),
         ("datasets", [], "datasets: []; must be a mapping of keys to values"),
         ("datasets.digits", None, "datasets.digits: None; must be a mapping of keys to values"),
-        ("datasets.Mnist", PARAMS["datasets"]["mnist"], "datasets.Mnist: 'Mnist'; must match"),
+        (
+            "datasets.Mnist",
+            PARAMS["datasets"]["mnist"],
+            "datasets.Mnist: 'Mnist'; must consist of lo",
+        ),
         ("datasets.mnist.spilt", {}, "datasets.mnist.spilt: unknown key; allowed: source, image"),
         ("datasets.mnist.image", None, "image: None; must be a mapping of keys to values"),
         ("datasets.mnist.image.height", 28.5, "image.height: 28.5; must be an integer"),
@@ -82,12 +86,28 @@ def test_the_file_of_the_project_is_valid() -> None:
         ("datasets.mnist.split.train", 0, "split.train: 0; must be greater than"),
         ("datasets.mnist.split.train", "half", "split.train: 'half'; must be a number"),
         ("datasets.mnist.split.train", "0,5", "must be a number (write a decimal point: 0.5)"),
+        ("datasets.mnist.source.timeout", 1e300, "1e+300; must be less than or equal to 86400"),
+        ("datasets.mnist.image.height", 10**6, "height: 1000000; must be less than or equal to 1"),
+        ("datasets.mnist.split.train", 10**10, "must be less than or equal to 1000000000"),
+        ("datasets.mnist.tune.n_rows", 10**30, "must be less than or equal to 1000000000"),
+        ("datasets.mnist.curve.sizes", [10**30], "must be less than or equal to 1000000000"),
+        (f"{MNIST_MODELS}.svc.C", 1e300, "C: 1e+300; must be less than or equal to 1000000000000"),
+        (f"{MNIST_MODELS}.svc.coef0", -1e300, "must be greater than or equal to -1000000000"),
+        (f"{MNIST_MODELS}.svc.features.deskew.margin", 1e300, "less than or equal to 1000"),
+        (f"{MNIST_MODELS}.svc.features.gradients.step", 1e300, "less than or equal to 1000"),
+        (f"{MNIST_MODELS}.svc.features.gradients.sigma", 1e-300, "greater than or equal to 0.01"),
+        (f"{MNIST_MODELS}.tree.max_depth", 10**22, "must be less than or equal to 1000000000"),
+        (f"{MNIST_MODELS}.tree.min_samples_leaf", 10**19, "less than or equal to 1000000000"),
+        (f"{MNIST_MODELS}.tree.min_samples_split", 10**19, "less than or equal to 1000000000"),
+        (f"{MNIST_MODELS}.tree.ccp_alpha", 1e300, "less than or equal to 1000000000"),
+        (f"{MNIST_MODELS}.forest.n_estimators", 10**23, "must be less than or equal to 10000"),
+        (f"{GRIDS}.forest.n_estimators", [10**23], "must be less than or equal to 10000"),
         ("models.svc.kind", "knn", "models.svc.kind: 'knn'; must be 'svc', 'tree' or 'forest'"),
         ("models.svc.kind", GONE, "models.svc.kind: missing"),
         ("models.svc.C", 1, "models.svc.C: unknown key; allowed: kind"),
         ("models", {}, "models: {}; must not be empty"),
         ("models", GONE, "models: missing"),
-        ("models.Svc", {"kind": "svc"}, "models.Svc: 'Svc'; must match"),
+        ("models.Svc", {"kind": "svc"}, "models.Svc: 'Svc'; must consist of lower-case"),
         (f"{MNIST_MODELS}.svc", GONE, "models.svc: missing; every dataset needs an entry for ea"),
         (f"{MNIST_MODELS}.svc", None, "models.svc: None; must be a mapping of keys to values"),
         (f"{MNIST_MODELS}.knn", {"features": "raw"}, "models.knn: unknown key; allowed: svc, s"),
@@ -202,6 +222,19 @@ def test_a_file_that_is_not_a_mapping_raises_input_error(content: Any) -> None:
     message = fault(content)
     assert message.startswith("params.yaml: the whole file: ")
     assert message.endswith("must be a mapping of keys to values")
+
+
+def test_a_name_with_a_hyphen_is_described_in_words() -> None:
+    assert fault(changed("models.svc-linear", {"kind": "svc"})) == (
+        "params.yaml: models.svc-linear: 'svc-linear'; must consist of lower-case letters, digits "
+        "and underscores, a letter first"
+    )
+
+
+def test_a_faulty_checksum_is_described_in_words() -> None:
+    source = {"kind": "csv", "location": "digits.csv", "sha256": "A" * 64}
+    message = fault(changed("datasets.digits.source", source))
+    assert message.endswith("; must be 64 hexadecimal digits, in lower case")
 
 
 def test_two_faults_are_two_lines() -> None:

@@ -258,6 +258,53 @@ def test_forged_contents_with_a_matching_checksum_cause_no_other_exception(
     assert n_refused > 60
 
 
+@pytest.mark.parametrize(
+    ("kind", "owner", "name", "value"),
+    [
+        ("svc", "classifier_", "support_vectors_", np.zeros((5, 3), dtype=np.float32)),
+        ("svc", "classifier_", "support_vectors_", np.zeros(5)),
+        ("svc", "classifier_", "dual_coef_", np.zeros((9, 2))),
+        ("svc", "classifier_", "intercept_", np.zeros(3)),
+        ("svc", "classifier_", "n_support_", np.zeros(2, dtype=np.int32)),
+        ("svc", "classifier_", "classes_", np.arange(3)),
+        ("svc", "classifier_", "_gamma", "wide"),
+        ("svc", "classifier_", "kernel", "cubic"),
+        ("tree", "classifier_", "n_outputs_", "one"),
+        ("tree", None, "exponent_", float("nan")),
+        ("tree", None, "classes_", np.arange(5, 15)),
+        ("tree", None, "classes_", np.arange(4)),
+        ("tree", "novelty_", "means_", np.zeros((10, 2), dtype=np.float32)),
+        ("tree", "novelty_", "offset_", "far"),
+    ],
+)
+def test_a_forged_part_that_does_not_fit_the_others_raises_input_error(
+    kind: str, owner: str | None, name: str, value: object, digits: LabelledImages, path: Path
+) -> None:
+    """It is refused when it is loaded, not with a traceback when it predicts."""
+    model = fit_digits(kind, digits)
+    setattr(getattr(model[-1], owner) if owner else model[-1], name, value)
+    persistence.save(model, path)
+    reason = refusal(path)
+    assert reason is not None
+    assert reason.startswith(f"{path}: not a model file (")
+
+
+@pytest.mark.parametrize(
+    ("step", "name", "value"),
+    [("images", "height", 10**6), ("images", "pixel_max", 0), ("images", "width", "8")],
+)
+def test_a_forged_size_is_refused_before_an_image_of_it_is_made(
+    step: str, name: str, value: object, digits: LabelledImages, path: Path
+) -> None:
+    model = fit_digits("tree", digits)
+    setattr(model[step], name, value)
+    persistence.save(model, path)
+    with limited_memory():
+        assert refusal(path) == (
+            f"{path}: not a model of this version of the project; run `dvc repro`"
+        )
+
+
 def test_a_bomb_is_refused_before_it_is_expanded(whole: bytes, path: Path) -> None:
     """The directory names the same 64 MiB of zeros 20 times."""
     target = io.BytesIO(whole)
