@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 # A centre of mass that is rounded to a pixel is off by up to half a pixel, and by a little more
 # because pixels are whole numbers.
-CENTRED = 0.55
+_CENTRED = 0.55
 # How digits lie in their images is learned from so many images, evenly spaced.
 _MOST_IMAGES = 5_000
 # The height and the width that so many percent of the digits do not exceed; the others are faults.
@@ -147,7 +147,7 @@ def _is_balanced(sums: npt.NDArray[np.float64], mass: npt.NDArray[np.float64]) -
     length = sums.shape[1]
     # Not a matrix product, whose last bits may depend on the number of threads.
     centres = (sums * np.arange(length)).sum(axis=1) / mass
-    return np.abs(centres - length // 2) <= CENTRED
+    return np.abs(centres - length // 2) <= _CENTRED
 
 
 class UnitPixels(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
