@@ -110,7 +110,7 @@ class Recognizer:
     def __init__(self, model: Pipeline) -> None:
         self.model = model
         self.image = pipeline.image_format(model)
-        self._framing = normalize.learned_framing(model["images"])
+        self._framing = _learned_framing(model)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -271,6 +271,18 @@ class Recognizer:
             0 is paper, the format's `pixel_max` is ink.
         """
         return normalize.prepare(grey, self._framing)
+
+
+def _learned_framing(model: Pipeline) -> normalize.Framing:
+    """Return how digits lie in the images that a model was trained on."""
+    images = model["images"]
+    return normalize.Framing(
+        image=pipeline.image_format(model),
+        box_height=images.box_height_,
+        box_width=images.box_width_,
+        by_mass=images.by_mass_,
+        one_size=images.one_size_,
+    )
 
 
 def _scaled_box(part: segment.Part, factor: float, shape: tuple[int, ...]) -> Box:

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 # A centre of mass that is rounded to a pixel is off by up to half a pixel, and by a little more
 # because pixels are whole numbers.
-CENTRED = 0.55
+_CENTRED = 0.55
 # The framing is learned from at most this number of images, evenly spaced.
 _MOST_IMAGES = 5_000
 # Percentile of the heights and widths that gives the box; larger digits count as faults.
@@ -148,7 +148,7 @@ def _is_balanced(sums: npt.NDArray[np.float64], mass: npt.NDArray[np.float64]) -
     length = sums.shape[1]
     # Not a matrix product, whose last bits may depend on the number of threads.
     centres = (sums * np.arange(length)).sum(axis=1) / mass
-    return np.abs(centres - length // 2) <= CENTRED
+    return np.abs(centres - length // 2) <= _CENTRED
 
 
 class UnitPixels(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):

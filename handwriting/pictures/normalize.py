@@ -12,7 +12,6 @@ from PIL import Image
 from scipy import ndimage
 
 from handwriting.common.params.datasets import ImageFormat
-from handwriting.features.pixels import CENTRED, ImagePixels
 
 UInt8Array = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -33,6 +32,8 @@ _LEAST_SIGMAS = 6.0
 _PAPER, _BLACK = 0.08, 0.9
 # A digit reaches as far as ink of this value.
 _EDGE = 0.2
+# As in `handwriting.features.pixels`: how far a centre of mass may be off, in pixels.
+_CENTRED = 0.55
 
 
 @dataclass(frozen=True)
@@ -62,17 +63,6 @@ class Framing:
         """If not 0, each pixel counts the dark dots of a block of `blocks` × `blocks` dots."""
         image = self.image
         return 4 if (image.height, image.width, image.pixel_max) == (8, 8, 16) else 0
-
-
-def learned_framing(images: ImagePixels) -> Framing:
-    """Return what the first step of a fitted model has learned of its training images."""
-    return Framing(
-        image=ImageFormat.model_validate(images.get_params()),
-        box_height=images.box_height_,
-        box_width=images.box_width_,
-        by_mass=images.by_mass_,
-        one_size=images.one_size_,
-    )
 
 
 def prepare(grey: UInt8Array, framing: Framing) -> UInt8Array:
@@ -123,7 +113,7 @@ def already_framed(grey: UInt8Array, framing: Framing) -> UInt8Array | None:
     if framing.by_mass:
         # Centres of mass are in the pixel after the middle.
         down, right = _centre_of_mass(by_row, by_column)
-        if abs(down - image.height // 2) > CENTRED or abs(right - image.width // 2) > CENTRED:
+        if abs(down - image.height // 2) > _CENTRED or abs(right - image.width // 2) > _CENTRED:
             return None
     if image.pixel_max == 255:
         return ink

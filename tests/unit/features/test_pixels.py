@@ -22,7 +22,8 @@ def test_unit_pixels_are_float32_from_0_to_1() -> None:
 
 def learn(images: np.ndarray, pixel_max: int = 255) -> tuple[int, int, bool, bool]:
     """Return height and width of the box, whether digits have one size, and are centred by mass."""
-    fitted = ImagePixels(*images.shape[1:], pixel_max).fit(images.reshape(len(images), -1))
+    _, height, width = images.shape
+    fitted = ImagePixels(height, width, pixel_max).fit(images.reshape(-1, height * width))
     lay = (fitted.box_height_, fitted.box_width_, fitted.one_size_, fitted.by_mass_)
     assert [type(value) for value in lay] == [int, int, bool, bool]
     return lay
