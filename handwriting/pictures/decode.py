@@ -51,9 +51,9 @@ def read_grey(
     """Decode a PNG, JPEG, TIFF or BMP image into grey pixels.
 
     The image is turned as its EXIF data say. Transparent parts are shown on white paper. Of several
-    pages, the first one is read. 16-bit images lose their lower 8 bits, unless no value exceeds 255;
-    those and other values of more than 8 bits are scaled so that the smallest one becomes black and
-    the largest one white.
+    pages, the first one is read. 16-bit images lose their lower 8 bits, unless no value exceeds
+    255. Those and other values of more than 8 bits are scaled so that the smallest one becomes
+    black and the largest one white.
 
     Parameters
     ----------
