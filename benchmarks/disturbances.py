@@ -103,6 +103,18 @@ def photo(digit: UInt8Array, random: np.random.Generator) -> UInt8Array:
     return compressed(to_pixels(grey), 60)
 
 
+def cropped(margin: int) -> Renderer:
+    """Return a renderer of pictures that end at the ink, or `margin` pixels after it."""
+
+    def render(digit: UInt8Array, random: np.random.Generator) -> UInt8Array:
+        ink = scaled(digit, 28 * int(random.choice([1, 4])))
+        rows, columns = (np.flatnonzero((ink > 0.1).any(axis=axis)) for axis in (1, 0))
+        box = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        return to_pixels(on_paper(np.pad(box, margin)))
+
+    return render
+
+
 def _placed(
     digit: UInt8Array,
     random: np.random.Generator,
@@ -159,6 +171,8 @@ KINDS: dict[str, Renderer] = {
     "rotated by up to 10°": rotated,
     "thick strokes": thick,
     "thin strokes": thin,
+    "cropped, margin 0": cropped(0),
+    "cropped, margin 1": cropped(1),
     "photo: all effects combined": photo,
 }
 

@@ -20,6 +20,9 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 
 # A photo of a large camera. Its pixels need 200 MB while transparency is removed.
 MAX_PIXELS = 50_000_000
+# The largest image with four 16-bit values per pixel has 400 MB; the rest is for metadata.
+MAX_BYTES = 500_000_000
+_BLOCK = 1 << 18
 
 _ORIENTATION = 0x0112  # the EXIF tag
 
@@ -48,8 +51,9 @@ def read_grey(
     """Decode a PNG, JPEG, TIFF or BMP image into grey pixels.
 
     The image is turned as its EXIF data say. Transparent parts are shown on white paper. Of several
-    pages, the first one is read. 16-bit images lose their lower 8 bits; other values of more than 8
-    bits are scaled so that the smallest one becomes black and the largest one white.
+    pages, the first one is read. 16-bit images lose their lower 8 bits, unless no value exceeds
+    255. Those and other values of more than 8 bits are scaled so that the smallest one becomes
+    black and the largest one white.
 
     Parameters
     ----------
@@ -59,6 +63,7 @@ def read_grey(
         How error messages name the image. The default is the path, or "image".
     max_pixels : int, default=MAX_PIXELS
         Images of more pixels are refused before they are decoded, by the size that they declare.
+        Files of more than 500 MB are refused before they are read.
 
     Returns
     -------
@@ -100,12 +105,30 @@ def _content(source: str | os.PathLike[str] | bytes | BinaryIO, name: str) -> by
         return source
     try:
         if isinstance(source, str | os.PathLike):
-            return Path(source).read_bytes()
-        return source.read()
+            with Path(source).open("rb") as file:
+                if os.fstat(file.fileno()).st_size > MAX_BYTES:
+                    raise InputError(_too_many_bytes(name))
+                return _limited(file, name)
+        return _limited(source, name)
     except FileNotFoundError:
         raise InputError(f"{name}: no such file") from None
     except OSError as error:
         raise InputError(f"{name}: cannot be read ({error.strerror or error})") from None
+
+
+def _limited(file: BinaryIO, name: str) -> bytes:
+    """Read a stream to its end, which may never come, as that of a device."""
+    blocks, n_bytes = [], 0
+    while block := file.read(_BLOCK):
+        n_bytes += len(block)
+        if n_bytes > MAX_BYTES:
+            raise InputError(_too_many_bytes(name))
+        blocks.append(block)
+    return b"".join(blocks)
+
+
+def _too_many_bytes(name: str) -> str:
+    return f"{name}: too large; the file must have at most {MAX_BYTES:,} bytes; scale it down"
 
 
 def _too_large(name: str, size: str, max_pixels: int) -> str:
@@ -125,7 +148,11 @@ def _to_grey(image: Image.Image) -> UInt8Array:
         paper = Image.new("RGBA", colours.size, "white")
         return np.asarray(Image.alpha_composite(paper, colours).convert("L"))
     if image.mode.startswith("I;16"):
-        return (np.asarray(image) >> 8).astype(np.uint8)
+        values = np.asarray(image)
+        # Some programs store 8 bits, or fewer, as 16.
+        if values.max() <= 255:
+            return _stretch(values.astype(np.float64))
+        return (values >> 8).astype(np.uint8)
     if image.mode in ("I", "F"):
         return _stretch(np.asarray(image, dtype=np.float64))
     return np.asarray(image.convert("L"))

@@ -28,6 +28,10 @@ _LARGEST_STROKE = 0.4
 # Ink absorbs at least this share of the light and is this many standard deviations above the noise.
 _LEAST_CONTRAST = 0.1
 _LEAST_SIGMAS = 6.0
+# At least this share of a picture is paper, also where it ends at the ink.
+_LEAST_PAPER = 0.25
+# Where the skewness is less, ink may fill half of the picture.
+_CLEAR_SKEWNESS = 1.3
 # Ink between these shares of the darkest ink is grey; less is paper, more is black.
 _PAPER, _BLACK = 0.08, 0.9
 # A digit reaches as far as ink of this value.
@@ -178,8 +182,7 @@ def find_ink(grey: UInt8Array) -> Floats:
     paper = np.maximum(_paper(light, surface), 1)
     # The share of the light that is absorbed does not depend on the light.
     absorbed = np.clip(1 - light / paper, 0, 1)
-    level = float(np.median(absorbed))
-    noise = 1.4826 * float(np.median(np.abs(absorbed - level)))
+    level, noise = _level_and_noise(absorbed)
     least = level + max(_LEAST_CONTRAST, _LEAST_SIGMAS * noise)
     inked = absorbed[absorbed > least]
     if inked.size == 0:
@@ -236,7 +239,9 @@ def _smooth_surface(grey: UInt8Array) -> tuple[Floats, bool]:
     """Return the brightness of smoothly lit paper, and whether the ink is darker than it.
 
     Paper is what a smooth surface fits best; the border counts as much as all the rest, because a
-    thick digit may fill most of the picture. Ink is on one side of that surface.
+    thick digit may fill most of the picture. Ink is on one side of that surface. If it is not clear
+    on which one, the picture may end at the ink, and the surface is as much that of the ink as that
+    of the paper. Then it is taken to be flat, and the border to have more paper than the rest.
 
     Returns
     -------
@@ -254,7 +259,30 @@ def _smooth_surface(grey: UInt8Array) -> tuple[Floats, bool]:
         weighted = terms * (share / (np.abs(residual) + 2))[:, None]
         solution = np.linalg.lstsq(weighted.T @ terms, weighted.T @ values, rcond=None)[0]
         residual = values - terms @ solution
-    return _polynomial(solution.astype(np.float32), grey.shape), bool((residual**3).sum() <= 0)
+    is_clear = abs((residual**3).mean()) > _CLEAR_SKEWNESS * (residual**2).mean() ** 1.5
+    if is_clear or border.all():
+        surface = _polynomial(solution.astype(np.float32), grey.shape)
+        return surface, bool((residual**3).sum() <= 0)
+    flat = np.full(grey.shape, 127.5, dtype=np.float32)
+    return flat, bool(values[border.ravel()].mean() >= values.mean())
+
+
+def _level_and_noise(absorbed: Floats | Float64Array) -> tuple[float, float]:
+    """Return how much light paper seems to absorb, and the standard deviation of that.
+
+    Ink may fill most of the picture, so only the lightest pixels count. Noise is also what
+    neighbours differ by where they differ least: in a picture of nothing but noise, the lightest
+    pixels are no paper.
+    """
+    lightest, light = (float(value) for value in np.percentile(absorbed, [5, 100 * _LEAST_PAPER]))
+    steps = np.concatenate([np.abs(np.diff(absorbed, axis=axis)).ravel() for axis in (0, 1)])
+    # Of normally distributed noise, if between a half and all of the picture is paper: between 0.97
+    # and 1.28 standard deviations lie between the two, and up to 0.67 between the second one and
+    # the middle. A quarter of the steps are less than 0.45 standard deviations, up to rounding.
+    noise = (light - lightest) / 1.05
+    if steps.size:
+        noise = max(noise, (float(np.percentile(steps, 25)) + 1 / 255) / 0.45)
+    return light + 0.5 * (light - lightest), noise
 
 
 def _polynomial(factors: Floats, shape: tuple[int, ...]) -> Floats:

@@ -180,6 +180,35 @@ def test_large_pictures_of_tight_digits_are_read_nearly_as_well(
     assert right >= 0.95 * by_pipeline
 
 
+@pytest.mark.parametrize("margin", [0, 1])
+@pytest.mark.parametrize("size", [28, 112])
+def test_a_picture_may_end_at_the_digit(
+    size: int, margin: int, recognizer: Recognizer, test_images: tuple[np.ndarray, np.ndarray]
+) -> None:
+    right = 0
+    for digit, label in zip(*test_images, strict=True):
+        ink = disturbances.scaled(digit, size)
+        rows, columns = (np.flatnonzero((ink > 0.1).any(axis=axis)) for axis in (1, 0))
+        box = np.pad(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], margin)
+        readings = recognizer.read(disturbances.to_pixels(disturbances.on_paper(box)))
+        assert readings, "nothing stands out from the paper"
+        right += len(readings) == 1 and readings[0].digit == label
+    assert right >= 0.9 * len(test_images[0])
+
+
+def test_an_enlarged_image_of_scikit_learn_is_read(digits: LabelledImages) -> None:
+    """It has no margin, and most of it is grey."""
+    recognizer = Recognizer(fit_digits("svc", digits))
+    images = digits.pixels[1000:1100].reshape(-1, 8, 8)
+    right = 0
+    for image, label in zip(images, digits.labels[1000:1100], strict=True):
+        grey = 255 - np.rint(image * (255 / 16)).astype(np.uint8)
+        large = np.asarray(Image.fromarray(grey).resize((64, 64), Image.Resampling.BICUBIC))
+        readings = recognizer.read(large)
+        right += len(readings) == 1 and readings[0].digit == label
+    assert right >= 80
+
+
 def test_a_model_without_a_detector_takes_everything_for_a_digit(digits: LabelledImages) -> None:
     recognizer = Recognizer(fit_digits("tree", digits))
     assert recognizer.classify(digits.pixels[:5])[1].all()

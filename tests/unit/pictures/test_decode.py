@@ -1,5 +1,6 @@
 import contextlib
 import io
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,8 @@ import pytest
 from PIL import Image
 
 from handwriting.common.errors import InputError
-from handwriting.pictures.decode import MAX_PIXELS, read_grey
+from handwriting.pictures import decode
+from handwriting.pictures.decode import MAX_BYTES, MAX_PIXELS, read_grey
 from tests.helpers import png_declaring
 
 GREY = np.random.default_rng(0).integers(0, 256, (9, 14), dtype=np.uint8)
@@ -49,6 +51,16 @@ def test_transparent_parts_are_white(mode: str) -> None:
 def test_sixteen_bits_keep_the_upper_eight() -> None:
     values = np.array([[0, 255, 256, 65535]], dtype=np.uint16)
     np.testing.assert_array_equal(read_grey(encode(Image.fromarray(values))), [[0, 0, 1, 255]])
+
+
+@pytest.mark.parametrize("form", ["PNG", "TIFF"])
+def test_eight_bits_stored_as_sixteen_are_stretched(form: str) -> None:
+    values = np.array([[0, 51, 255]], dtype=np.uint16)
+    for divisor in (1, 51):  # also fewer bits
+        content = encode(Image.fromarray(values // divisor), form)
+        np.testing.assert_array_equal(read_grey(content), [[0, 51, 255]])
+    blank = encode(Image.fromarray(np.full((2, 2), 200, dtype=np.uint16)), form)
+    np.testing.assert_array_equal(read_grey(blank), np.zeros((2, 2)))
 
 
 def test_floats_are_stretched() -> None:
@@ -99,6 +111,34 @@ def test_the_size_is_checked_before_decoding() -> None:
         read_grey(content, max_pixels=2_499)
     with pytest.raises(InputError, match="damaged"):
         read_grey(content, max_pixels=2_500)
+
+
+def test_the_size_of_a_file_is_checked_before_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "large.png"
+    with path.open("wb") as file:
+        file.truncate(MAX_BYTES + 1)  # takes no space on the disk
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError) as raised:
+            read_grey(path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert str(raised.value) == (
+        f"{path}: too large; the file must have at most 500,000,000 bytes; scale it down"
+    )
+    assert peak < 1_000_000
+
+
+def test_a_stream_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decode, "MAX_BYTES", 1_000_000)
+    with (
+        Path("/dev/zero").open("rb") as file,
+        pytest.raises(InputError, match="image: too large; the file must have at most 1,000,000"),
+    ):
+        read_grey(file)
+    with pytest.raises(InputError, match="/dev/zero: too large"):
+        read_grey("/dev/zero")
 
 
 def test_faults_of_files_name_the_file(tmp_path: Path) -> None:
