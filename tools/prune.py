@@ -14,8 +14,8 @@ from typing import Any
 
 from handwriting.common.params.yaml_reader import read_yaml
 from stages.common import read_params
+from tools.lock_file import LOCK, read_stages
 
-LOCK = Path("dvc.lock")
 GRAPH = Path("dvc.yaml")
 
 
@@ -40,8 +40,8 @@ def prune(
     list of str
         The stages that were removed from ``dvc.lock`` and the folders that were deleted.
     """
-    lock = (read_yaml(LOCK) or {}) if LOCK.exists() else {}
-    entries: dict[str, Any] = lock.get("stages") or {}
+    # An empty file has no entries; `tools.verify` refuses it.
+    entries = read_stages() if LOCK.exists() and LOCK.stat().st_size else {}
     stages = read_yaml(GRAPH)["stages"]
     names = {"${datasets}": datasets, "${models}": models, "${submissions}": submissions}
     stale = [name for name in entries if not _is_current(name, stages, names)]

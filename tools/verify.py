@@ -17,14 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dvc.exceptions import DvcException
-from dvc.schema import COMPILED_LOCKFILE_SCHEMA
-from dvc.utils.serialize import load_yaml
-from voluptuous import Invalid
-
 from handwriting.common.errors import InputError
+from tools.lock_file import read_stages
 
-LOCK = Path("dvc.lock")
 # DVC's name for a folder's list of files ends with this.
 _FOLDER = ".dir"
 _CHECKSUM = re.compile(rf"[0-9a-f]{{32}}({re.escape(_FOLDER)})?")
@@ -83,15 +78,8 @@ def _locked_files(cache: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _outputs() -> list[dict[str, Any]]:
-    """Return the outputs that dvc.lock lists, if DVC can read it."""
-    if not LOCK.exists():
-        return []
-    try:
-        # A process that was killed while it wrote leaves an empty file, which DVC refuses.
-        stages = COMPILED_LOCKFILE_SCHEMA(load_yaml(str(LOCK)) or None).get("stages", {})
-    except (DvcException, Invalid):
-        raise InputError(f"{LOCK}: damaged; run `git checkout {LOCK}`") from None
-    return [output for entry in stages.values() for output in entry.get("outs", [])]
+    """Return the outputs that dvc.lock lists."""
+    return [output for entry in read_stages().values() for output in entry.get("outs", [])]
 
 
 def _files_in(folder: Path, listing: Path) -> Iterator[tuple[Path, str]]:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from handwriting.common.errors import InputError
 from tools.prune import prune
 
 GRAPH = """\
@@ -35,7 +36,7 @@ def lock(entries: dict[str, list[str]]) -> None:
     content = {
         "schema": "2.0",
         "stages": {
-            name: {"cmd": name, "outs": [{"path": path, "md5": "0"} for path in paths]}
+            name: {"cmd": name, "outs": [{"path": path, "md5": "0" * 32} for path in paths]}
             for name, paths in entries.items()
         },
     }
@@ -115,6 +116,25 @@ def test_the_results_of_a_removed_model_are_deleted_and_nothing_else() -> None:
         "train@letters-svc",
     ]
     assert not Path("plots/digits/tree").exists()
+
+
+MD5 = "d41d8cd98f00b204e9800998ecf8427e"
+ONE_STAGE = "schema: '2.0'\nstages: {a: {cmd: a, outs: OUTS}}\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "- 1\n",
+        *(ONE_STAGE.replace("OUTS", outs) for outs in ("null", f"[{{md5: {MD5}}}]", "[{path: a}]")),
+    ],
+)
+def test_a_damaged_lock_is_one_line_and_nothing_is_deleted(content: str) -> None:
+    before = files()
+    Path("dvc.lock").write_text(content)
+    with pytest.raises(InputError, match=r"^dvc.lock: damaged; run `git checkout dvc.lock`$"):
+        prune(["digits"], ["svc"], [])
+    assert files() == before
 
 
 def test_a_second_run_deletes_nothing() -> None:

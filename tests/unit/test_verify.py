@@ -24,6 +24,9 @@ Path("folder/a.txt").write_text("a")
 """
 
 
+NO_MD5 = "schema: '2.0'\nstages: {a: {cmd: a, outs: [{path: a}]}}\n"
+
+
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
     """A repository with one stage that has run, which becomes the working directory."""
@@ -79,7 +82,8 @@ def test_a_file_that_is_not_in_the_cache_is_no_damage(project: Repository) -> No
 
 
 @pytest.mark.parametrize(
-    "content", ["", "<<<<<<< HEAD\n", "stages: [1]\n", "- 1\n", "stages: {a: 1}\n", "\x01", "\xff"]
+    "content",
+    ["", "<<<<<<< HEAD\n", "stages: [1]\n", "- 1\n", "stages: {a: 1}\n", "\x01", "\xff", NO_MD5],
 )
 def test_a_damaged_lock_is_one_line(project: Repository, content: str) -> None:
     Path("dvc.lock").write_text(content, encoding="latin-1")
