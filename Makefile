@@ -17,27 +17,27 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .PHONY: help run plots diff page check test test-faults test-faults-rest lint format bench environment lock
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 26
 
-run: page ## build whatever is out of date, then show the metrics
+run: page ## build everything that is out of date, then show the metrics
 	@python -m tools.run
 
-plots: page ## write the page with all charts, dvc_plots/index.html, which needs no network
+plots: page ## write all charts to dvc_plots/index.html, which needs no network
 	@dvc plots show
 
-diff: page ## compare metrics and charts with the last commit; the page is dvc_plots/diff/index.html
+diff: page ## compare metrics and charts with the last commit; writes dvc_plots/diff/index.html
 	@dvc metrics diff
 	@dvc plots diff --out dvc_plots/diff
 
-# The page that `dvc plots show` and `dvc plots diff` fill. It contains Vega; DVC's own page loads Vega
-# from the network.
+# The HTML template of `dvc plots show` and `dvc plots diff`. It contains Vega; DVC's default template
+# loads Vega from the network.
 page: .dvc/plots_page.html
 	@dvc config --local plots.html_template plots_page.html
 
 .dvc/plots_page.html: $(ENVIRONMENT) tools/plots_page.py stages/templates/plots_page.html.jinja $(wildcard handwriting/pages/*.py)
 	@python -m tools.plots_page
 
-check: lint ## check style and types and run the unit tests: the quick loop
+check: lint ## check style and types and run the unit tests; the fast check
 	@python -m pytest tests/unit
 
 test: $(ENVIRONMENT) ## run all tests, including the whole pipeline on the real data
@@ -47,7 +47,7 @@ test-faults: $(ENVIRONMENT) ## inject faults into all stages and fuzz the reader
 	@WRITE_FAULTS=all python -m pytest --numprocesses 2 -m "thorough or not thorough" tests/faults
 	@python -m pytest -m thorough tests/unit
 
-test-faults-rest: $(ENVIRONMENT) ## the same, without what has passed since `make test-faults` was started
+test-faults-rest: $(ENVIRONMENT) ## run only the tests that have not passed since the last `make test-faults`
 	@WRITE_FAULTS=rest python -m pytest --numprocesses 2 -m "thorough or not thorough" tests/faults
 
 lint: $(ENVIRONMENT) ## check style and types
@@ -59,7 +59,7 @@ format: $(ENVIRONMENT) ## format the code
 	@ruff check --fix
 	@ruff format
 
-bench: $(ENVIRONMENT) ## measure the support vector classifier into benchmarks/svc.md (15 minutes)
+bench: $(ENVIRONMENT) ## benchmark the support vector classifier; writes benchmarks/svc.md (15 minutes)
 	@python -m benchmarks.svc
 
 environment: $(ENVIRONMENT) ## build .venv from requirements.lock

@@ -230,11 +230,7 @@ def report(rows: list[list[str]], load: float) -> str:
         "maximum per second",
     ]
     table = [header, ["---"] * len(header), *rows]
-    busy = (
-        " Other programs competed for the cores, so the latencies are upper limits."
-        if load > 1
-        else ""
-    )
+    busy = " Other programs used the cores, so the latencies are upper limits." if load > 1 else ""
     lines = "\n".join(f"| {' | '.join(row)} |" for row in table)
     return (
         "# Latency and throughput of the server\n\n"

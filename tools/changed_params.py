@@ -15,8 +15,8 @@ from dvc.utils.serialize import modify_yaml
 from handwriting.common.errors import InputError
 from handwriting.common.params.yaml_reader import read_yaml
 from stages.common import paths
+from tools.lock_file import LOCK, read_stages
 
-LOCK = Path("dvc.lock")
 # The clock of a file system may be behind the clock of the system by this many seconds.
 _CLOCK_TOLERANCE = 2
 
@@ -32,7 +32,7 @@ class BeforeRun:
     @classmethod
     def take(cls) -> Self:
         """Read ``params.yaml`` and ``dvc.lock`` as they are now."""
-        return cls(read_yaml(paths.PARAMS), _stages(), time.time())
+        return cls(read_yaml(paths.PARAMS), read_stages(), time.time())
 
     def forget_other_values(self, cache: Path) -> list[str]:
         """Make DVC forget the stages that it has since recorded with other values.
@@ -53,7 +53,7 @@ class BeforeRun:
             return []
         names = [
             name
-            for name, entry in _stages().items()
+            for name, entry in read_stages().items()
             if entry != self.stages.get(name) and not _has_values(entry, self.params)
         ]
         for record in cache.glob("runs/*/*/*"):
@@ -74,10 +74,6 @@ def _is_unchanged(params: Any) -> bool:
         return bool(read_yaml(paths.PARAMS) == params)
     except InputError:
         return False
-
-
-def _stages() -> dict[str, Any]:
-    return (read_yaml(LOCK) or {}).get("stages") or {} if LOCK.exists() else {}
 
 
 def _has_values(entry: Mapping[str, Any], params: Any) -> bool:

@@ -3,13 +3,13 @@
 import shutil
 from pathlib import Path
 
-# Where stages write, apart from the report.
+# Folders into which stages write; the report is in the root.
 _FOLDERS = ("data", "models", "metrics", "plots")
 _TEMPORARY = ".*.tmp-*"
 
 
 def delete_leftovers() -> None:
-    """Delete what killed stages left if DVC has restored their outputs without running them."""
+    """Delete temporary files of killed stages, whose outputs DVC may have restored since."""
     leftovers = [found for folder in _FOLDERS for found in Path(folder).rglob(_TEMPORARY)]
     leftovers += Path().glob(_TEMPORARY)
     for leftover in leftovers:

@@ -1,4 +1,4 @@
-"""Writes the README's picture from two pictures of the pipeline: ``python -m tools.overview``."""
+"""Draws the README's picture from two pictures of the pipeline: ``python -m tools.overview``."""
 
 from stages.common.command import run
 
@@ -15,7 +15,7 @@ DATASET, MODEL = "mnist", "svc"
 
 
 def main() -> None:
-    """Draw the samples of a dataset beside the confusion matrix of a model."""
+    """Draw the samples of a dataset next to the confusion matrix of a model."""
     figure = Figure(figsize=(10.4, 4.6), layout="constrained")
     axes = figure.subplots(1, 2, width_ratios=(0.95, 1.05))
     pictures = (paths.samples(DATASET), paths.pictures(DATASET, MODEL) / "confusion.png")

@@ -1,6 +1,6 @@
-"""Writes the page that `dvc plots show` fills: ``python -m tools.plots_page``.
+"""Writes the HTML template of `dvc plots show`: ``python -m tools.plots_page``.
 
-The page contains Vega, so that the charts need no network.
+The template contains Vega, so that the charts need no network.
 """
 
 from stages.common.command import run
@@ -13,7 +13,7 @@ from stages.common.outputs import atomic_write
 
 
 def main() -> None:
-    """Write the page with the Vega of the installed vl-convert."""
+    """Write the template with the version of Vega that vl-convert contains."""
     vega = html.inline_script(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
     page = html.render_file(paths.PLOTS_PAGE_TEMPLATE, {"vega": vega})
     with atomic_write(paths.PLOTS_PAGE) as path:

@@ -20,7 +20,7 @@ GRAPH = Path("dvc.yaml")
 
 
 def main() -> None:
-    """Delete outputs and lock entries of removed stages, and say which."""
+    """Delete outputs and lock entries of removed stages, and print their names."""
     params = read_params.read()
     removed = prune(params.datasets, params.models, params.submissions)
     if removed:
@@ -32,8 +32,8 @@ def prune(
 ) -> list[str]:
     """Delete outputs and lock entries of stages of other datasets, models and submissions.
 
-    Outputs are those that ``dvc.lock`` lists, and everything in ``metrics/`` and ``plots/``: these
-    two have nothing but results.
+    Outputs are those that ``dvc.lock`` lists, and everything in ``metrics/`` and ``plots/``, which
+    contain only results.
 
     Returns
     -------
@@ -52,13 +52,13 @@ def prune(
                 _delete(path)
     if stale:
         _remove_from_lock(stale)
-    return stale + _delete_strangers(datasets, models)
+    return stale + _delete_unknown(datasets, models)
 
 
 def _is_current(name: str, stages: Mapping[str, Any], names: Mapping[str, Collection[str]]) -> bool:
-    """Return whether the graph still has a stage: ``stage``, ``stage@NAME`` or ``stage@D-M``.
+    """Return whether ``dvc.yaml`` still has ``stage``, ``stage@NAME`` or ``stage@D-M``.
 
-    `names` has what the variables of the graph stand for.
+    `names` maps the variables in ``dvc.yaml`` to their values.
     """
     stage, *values = re.split("[@-]", name)
     if stage not in stages:
@@ -92,7 +92,7 @@ def _delete(path: Path) -> None:
 
 
 def _remove_from_lock(names: Collection[str]) -> None:
-    # DVC's own writer, so that the file looks as DVC writes it.
+    # DVC's own writer keeps the format of the file.
     from dvc.utils.serialize import modify_yaml
 
     with modify_yaml(LOCK) as lock:
@@ -100,25 +100,25 @@ def _remove_from_lock(names: Collection[str]) -> None:
             del lock["stages"][name]
 
 
-def _delete_strangers(datasets: Collection[str], models: Collection[str]) -> list[str]:
-    """Delete what is in ``metrics/`` and ``plots/`` for other datasets and models."""
-    strangers = [
+def _delete_unknown(datasets: Collection[str], models: Collection[str]) -> list[str]:
+    """Delete files of other datasets and models in ``metrics/`` and ``plots/``."""
+    unknown = [
         path
         for root in (Path("metrics"), Path("plots"))
         for path in sorted(root.glob("*"))
         if path.name not in datasets
     ]
-    strangers += [
+    unknown += [
         path for path in sorted(Path("metrics").glob("*/*.json")) if path.stem not in models
     ]
-    strangers += [
+    unknown += [
         path
         for path in sorted(Path("plots").glob("*/*"))
         if path.is_dir() and path.name not in models
     ]
-    for path in strangers:
+    for path in unknown:
         _delete(path)
-    return [path.as_posix() for path in strangers]
+    return [path.as_posix() for path in unknown]
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Pushes everything that spares other people a run: ``python -m tools.push``.
+"""Pushes all outputs and the complete run cache to the remote: ``python -m tools.push``.
 
-``dvc push --run-cache`` sends the run cache, but not the outputs that it names if these are in git:
-metrics and the tables behind the charts. Without them, another clone runs `evaluate`, `compare` and
-`suspects` again for a setting that somebody has already computed. This command sends them as well.
-The other clone gets all with ``dvc pull --run-cache`` and ``dvc repro --pull``.
+``dvc push --run-cache`` uploads the run cache, but not the outputs in it that are stored in git:
+metrics and the tables of the charts. Without them, another clone runs `evaluate`, `compare` and
+`suspects` again for a setting that somebody has already computed. This command also uploads them.
+The other clone downloads everything with ``dvc pull --run-cache`` and ``dvc repro --pull``.
 """
 
 from stages.common.command import run
@@ -17,7 +17,7 @@ from dvc.repo import Repo
 
 
 def main() -> None:
-    """Push outputs and run cache, then what the run cache names and DVC left out."""
+    """Push outputs and run cache, then the files of the run cache that DVC left out."""
     done = subprocess.run(["dvc", "push", "--run-cache"], check=False)
     if done.returncode:
         sys.exit(done.returncode)

@@ -1,9 +1,9 @@
-"""Runs the pipeline and says what happened: ``python -m tools.run``, which is `make run`.
+"""Runs the pipeline and reports the outcome: ``python -m tools.run``, which is `make run`.
 
-``dvc repro`` does the work. This command adds what it lacks: faulty parameters stop it before DVC
-deletes any output; damaged files in DVC's cache are deleted before DVC takes them for results;
-Ctrl-C ends the whole run; a dataset that cannot be fetched does not keep the other datasets from
-being built; and a failure ends with what is not current and how to go on.
+``dvc repro`` does the work. This command adds the following: faulty parameters stop it before DVC
+deletes any output; damaged files in DVC's cache are deleted before DVC uses them as results;
+Ctrl-C stops the whole run; if one dataset cannot be fetched, the others are still built; and after
+a failure, it lists the stages that are not current and how to continue.
 """
 
 from stages.common.command import INTERRUPTED, run
@@ -34,7 +34,7 @@ class _Dvc:
 
     def _note_interrupt(self, signum: int, frame: FrameType | None) -> None:
         if not self.was_interrupted:
-            print("\nInterrupted: waiting for the running stage to end.", file=sys.stderr)
+            print("\nInterrupted: waiting for the running stage to stop.", file=sys.stderr)
         self.was_interrupted = True
 
     def succeeds(self, *arguments: str) -> bool:
@@ -45,7 +45,7 @@ class _Dvc:
 
 
 def main() -> None:
-    """Build everything that is out of date, show the metrics and say where to look."""
+    """Build everything that is out of date; show the metrics and where the results are."""
     params = check()
     for line in verify():
         print(f"warning: {line}", file=sys.stderr)
@@ -70,7 +70,7 @@ def main() -> None:
 
 
 def _create_source_folders(params: Params) -> None:
-    """Create what a block that was written by hand lacks: the folder on which `fetch` depends."""
+    """Create missing folders on which `fetch` depends, for blocks that were written by hand."""
     for dataset in params.datasets:
         paths.sources(dataset).mkdir(parents=True, exist_ok=True)
 
@@ -81,7 +81,7 @@ def _reproduce(dvc: _Dvc, params: Params) -> bool:
         dvc.succeeds("repro", "--quiet", f"fetch@{dataset}")
     if not _not_fetched(params) and dvc.succeeds("repro"):
         return True
-    # A changed source that cannot be fetched leaves no table either.
+    # If a changed source cannot be fetched, its table is missing as well.
     missing = _not_fetched(params)
     targets = [
         target
@@ -121,8 +121,8 @@ def _explain_failure(dvc: _Dvc, forgotten: list[str]) -> None:
     print(
         f"\nerror: {reason}\n"
         f"Not current ({len(stale)} stages): {', '.join(stale)}\n"
-        "Go on: make run (finished stages are not repeated)\n"
-        "Go back to the last commit: git checkout . && dvc checkout",
+        "To continue: make run (finished stages are not repeated)\n"
+        "To restore the last commit: git checkout . && dvc checkout",
         file=sys.stderr,
     )
 

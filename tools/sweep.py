@@ -1,4 +1,4 @@
-"""Draws a metric of all experiments over a parameter: ``python -m tools.sweep PARAMETER METRIC``.
+"""Plots a metric of experiments against a parameter: ``python -m tools.sweep PARAMETER METRIC``.
 
 The names are those of ``dvc exp show``, for example
 ``datasets.digits.models.tree.max_depth metrics/digits/tree.json:accuracy``.
@@ -24,7 +24,7 @@ TARGET = Path("dvc_plots/sweep.png")
 _WIDE = 30
 # Rows of `dvc exp show` that are a commit or a finished experiment.
 _KINDS = {"baseline", "branch_base", "branch_commit"}
-# What DVC shows beside parameters and metrics.
+# Columns of `dvc exp show` other than parameters and metrics.
 _OTHER = {"Experiment", "rev", "typ", "Created", "parent", "State", "Executor"}
 
 
@@ -67,7 +67,7 @@ def select(rows: Sequence[dict[str, Any]], parameter: str, metric: str) -> list[
     points = [
         (row[parameter], row[metric])
         for row in rows
-        # The row of the work tree repeats one of the others, or has not been run.
+        # The row of the workspace repeats another row, or has not been run.
         if row["typ"] in _KINDS
         and row["rev"] != "workspace"
         and not _is_missing(row.get(parameter), row.get(metric))
@@ -89,7 +89,7 @@ def _is_missing(*values: object) -> bool:
 
 
 def _similar(name: str, rows: Sequence[dict[str, Any]]) -> str:
-    """Return those columns that end like a name, as part of a message."""
+    """Return the columns with the same last part as a name, as part of a message."""
     columns = {column for row in rows for column in row} - _OTHER
     last = name.rpartition(".")[2].rpartition(":")[2]
     found = sorted(column for column in columns if column.endswith(last))
@@ -101,7 +101,7 @@ def _are_numbers(points: Sequence[tuple[Any, float]]) -> bool:
 
 
 def draw(points: Sequence[tuple[Any, float]], parameter: str, metric: str) -> Figure:
-    """Draw each result as a point; over numbers, with a line through the means of equal values."""
+    """Plot each result as a point; for numbers, add a line through the means of equal values."""
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     ax = figure.subplots()
     if _are_numbers(points):

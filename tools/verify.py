@@ -1,8 +1,8 @@
-"""Finds damaged files in DVC's cache and in the work tree: ``python -m tools.verify``.
+"""Finds damaged files in DVC's cache and in the workspace: ``python -m tools.verify``.
 
-DVC trusts what is in its cache. It would copy a damaged file from there into the work tree and take
-it for the result. This command computes the checksums of all files that ``dvc.lock`` names. It
-deletes what is damaged from the cache, so that ``dvc repro`` builds it again.
+DVC trusts its cache. It would copy a damaged file from there into the workspace and use it as a
+result. This command verifies the checksums of all files that ``dvc.lock`` names. It deletes damaged
+files from the cache, so that ``dvc repro`` builds them again.
 """
 
 from stages.common.command import run
@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from handwriting.common.errors import InputError
-from tools.lock_file import read_stages
+from tools.lock_file import LOCK, read_stages
 
-# DVC's name for a folder's list of files ends with this.
+# Suffix of DVC's checksum of a folder's list of files.
 _FOLDER = ".dir"
 _CHECKSUM = re.compile(rf"[0-9a-f]{{32}}({re.escape(_FOLDER)})?")
 
@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def verify() -> list[str]:
-    """Delete damaged files from the cache and let DVC look again at files that differ from it.
+    """Delete damaged files from the cache and make DVC check again files that differ from it.
 
     Returns
     -------
@@ -49,24 +49,24 @@ def verify() -> list[str]:
         if stored.is_file() and _md5(stored) != checksum.removesuffix(_FOLDER):
             stored.unlink()
             damaged.append(f"{path}: damaged in DVC's cache; deleted there; run `dvc repro`")
-        # DVC remembers checksums by the time of the last change. With another time it looks again.
+        # DVC stores checksums by modification time. A new time makes it compute the checksum again.
         if path.is_file() and _md5(path) != checksum:
             os.utime(path)
     return damaged
 
 
 def cache_folder() -> Path:
-    """Return the folder of DVC's cache, which a user may have set to another one."""
+    """Return the folder of DVC's cache, which is configurable."""
     done = subprocess.run(["dvc", "cache", "dir"], check=False, capture_output=True, text=True)
     if done.returncode:
-        raise InputError(f"DVC's cache is not found: {' '.join(done.stderr.split())}")
+        raise InputError(f"cannot find DVC's cache: {' '.join(done.stderr.split())}")
     return Path(done.stdout.strip())
 
 
 def _locked_files(cache: Path) -> Iterator[tuple[Path, str]]:
     """Yield path and MD5 of each output, of each folder's list of files, and of each of these."""
     for output in _outputs():
-        path, checksum = Path(output["path"]), str(output.get("md5"))
+        path, checksum = Path(output["path"]), output["md5"]
         # A checksum is a part of a path in the cache. Any other text could name any file.
         if not _CHECKSUM.fullmatch(checksum):
             raise InputError(

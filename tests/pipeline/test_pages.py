@@ -19,7 +19,7 @@ SECTIONS = (
     "Mistakes",
     "Confidence",
     "Suspicious labels",
-    "Beside published results",
+    "Comparison with published results",
     "Published claims",
     "Verdict",
     "How to reproduce it",
