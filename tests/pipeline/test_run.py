@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from tests.faults.pipelines import INJECTION
 from tests.helpers import MODELS, Repository
 
 
@@ -84,6 +85,20 @@ def test_an_interrupt_stops_the_run_with_one_line(small: Repository, stage: str)
     assert not [path for path in small.root.rglob(".*.tmp-*") if ".venv" not in path.parts], (
         "temporary files are left"
     )
+
+
+def test_a_change_of_params_between_a_stage_and_its_record_is_detected(small: Repository) -> None:
+    """DVC records the result of `seed: 0` with `seed: 1`, which changes after the stage's end."""
+    small.edit_params(lambda p: p["datasets"]["digits"]["models"]["tree"].update(max_depth=4))
+    fault = {"FAULT_IN": "stages.curve digits tree", "FAULT_AT": "exit", "FAULT": "params"}
+    done = small.run("python", "-m", "tools.run", env={**fault, "PYTHONPATH": str(INJECTION)})
+    assert "seed: 1" in (small.root / "params.yaml").read_text()
+    assert done.returncode == 1
+    assert "error: params.yaml changed during the run" in done.stderr
+    assert "curve@digits-tree" in done.stderr.partition("Not current")[2]
+    assert "curve@digits-tree" not in (small.root / "dvc.lock").read_text()
+    printed = small.succeed("dvc", "repro", "curve@digits-tree")
+    assert "Running stage 'curve@digits-tree'" in printed
 
 
 def test_a_run_without_faults_ends_with_the_metrics_and_where_to_look(small: Repository) -> None:
