@@ -33,11 +33,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except InputError as error:
         sys.exit(f"error: {error}")
     except BrokenPipeError:
-        # The reader, for example `head`, has ended; nothing is left to say.
+        # The reader of the output, for example `head`, has exited.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         print("error: interrupted", file=sys.stderr, flush=True)
-        os._exit(130)  # a normal exit would wait for threads that still compute
+        os._exit(130)  # a normal exit would wait for running threads
 
 
 if __name__ == "__main__":

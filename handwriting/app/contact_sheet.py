@@ -1,4 +1,4 @@
-"""Draws what a model saw beside the original pictures."""
+"""Draws the original pictures next to the images that the model received."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ _INK, _DOUBT = (0, 0, 0), (190, 60, 0)
 
 
 def check_target(path: Path, inputs: Sequence[str]) -> None:
-    """Check before anything is computed that a picture can be written.
+    """Check that the output picture can be written, before anything is computed.
 
     Raises
     ------
     InputError
-        If the name is not that of a PNG file, its folder is missing, or it is one of the inputs.
+        If `path` does not end with ``.png``, its folder does not exist, or it is one of the inputs.
     """
     if path.suffix.lower() != ".png":
         raise InputError(f"--show {path}: must be the name of a .png file")
@@ -40,14 +40,14 @@ def check_target(path: Path, inputs: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class Original:
-    """A picture as it is drawn on the sheet.
+    """A picture, reduced for the contact sheet.
 
     Attributes
     ----------
     grey : ndarray of shape (any, any), uint8
-        The picture, reduced to fit its place.
+        The reduced picture; 0 is black, 255 is white.
     scale : float
-        Pixels of `grey` per pixel of the picture.
+        Pixels of `grey` per pixel of the original picture.
     """
 
     grey: npt.NDArray[np.uint8]
@@ -55,25 +55,25 @@ class Original:
 
     @classmethod
     def reduce(cls, grey: npt.NDArray[np.uint8]) -> Self:
-        """Scale a picture to its place, so that many photos need little memory."""
+        """Reduce a picture to its size on the sheet, so that many photos need little memory."""
         scale = min(_ORIGINAL / grey.shape[1], (_ROW - _GAP) / grey.shape[0])
         size = (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale)))
         return cls(np.asarray(Image.fromarray(grey).resize(size)), scale)
 
 
 class ContactSheet:
-    """Collects the first 50 pictures and draws each as one row of the sheet."""
+    """Collect the first 50 pictures and draw each of them as one row of the sheet."""
 
     def __init__(self) -> None:
         self._rows: list[Image.Image] = []
 
     @property
     def is_full(self) -> bool:
-        """Whether no more pictures are drawn."""
+        """Whether the sheet has the maximum number of pictures."""
         return len(self._rows) >= N_PICTURES
 
     def add(self, original: Original, readings: Sequence[Reading]) -> None:
-        """Draw the picture with the boxes of its digits, and beside it each digit as prepared."""
+        """Draw the picture with the boxes of its digits, and the prepared digits next to it."""
         n_lines = -(-len(readings) // _PER_ROW)
         height = max(_ROW, n_lines * (_TILE + _CAPTION) + _GAP)
         row = Image.new("RGB", (_ORIGINAL + _PER_ROW * (_TILE + _GAP) + 2 * _GAP, height), "white")
@@ -125,7 +125,7 @@ def _draw_original(
 
 
 def _tile(pixels: npt.NDArray[np.uint8]) -> Image.Image:
-    """Return a prepared image, dark on white, with the pixels visible."""
+    """Return a prepared image, dark on white, enlarged without interpolation."""
     largest = max(1, int(pixels.max()))
     grey = 255 - np.asarray(np.rint(pixels * (255 / largest)), dtype=np.uint8)
     return Image.fromarray(grey).resize((_TILE, _TILE), Image.Resampling.NEAREST)

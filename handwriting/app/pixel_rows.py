@@ -1,4 +1,4 @@
-"""Reads tables whose rows are images: pixels separated by commas, with or without labels."""
+"""Reads CSV tables with one image per row, with or without labels."""
 
 import csv
 import itertools
@@ -19,17 +19,17 @@ BLOCK_ROWS = 512
 def read_rows(lines: TextIO, name: str, image: ImageFormat) -> Iterator[UInt8Array]:
     """Read a table of pixels in blocks of rows.
 
-    A header is optional. The pixel columns are the last ones; with a header, columns before them
-    (`label`, `writer`) are skipped.
+    A header is optional. The pixel columns are the last ones. If there is a header, the columns
+    `label` and `writer` before them are skipped.
 
     Parameters
     ----------
     lines : text stream
         One image per line, integers from 0 to `pixel_max`; high values are ink.
     name : str
-        How messages name the table.
+        Name of the table in error messages.
     image : ImageFormat
-        Of the images that the model was trained on.
+        Format of the images that the model was trained on.
 
     Yields
     ------
@@ -39,7 +39,8 @@ def read_rows(lines: TextIO, name: str, image: ImageFormat) -> Iterator[UInt8Arr
     Raises
     ------
     InputError
-        With the row (1 is the first image) of the first fault.
+        If the table is empty, is not UTF-8 text, has the wrong number of columns or contains an
+        invalid value. The message contains the row of the first fault (1 is the first image).
     """
     try:
         first = next(lines, "").lstrip("\ufeff")
