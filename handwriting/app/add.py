@@ -31,14 +31,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--name", required=True, help="its name in params.yaml")
     parser.add_argument(
-        "--update", action="store_true", help="replace the data of NAME, which is there already"
+        "--update", action="store_true", help="replace the data of the existing entry NAME"
     )
-    seen = parser.add_argument_group("what cannot be seen in every table")
-    seen.add_argument("--height", type=int, help="of the images, in pixels")
-    seen.add_argument("--width", type=int, help="of the images, in pixels")
+    seen = parser.add_argument_group("values to use instead of detected ones")
+    seen.add_argument("--height", type=int, help="height of the images, in pixels")
+    seen.add_argument("--width", type=int, help="width of the images, in pixels")
     seen.add_argument("--label", choices=("first", "last"), help="the column with the label")
-    seen.add_argument("--paper", type=float, help="the pixel value of paper")
-    seen.add_argument("--ink", type=float, help="the pixel value of ink")
+    seen.add_argument("--paper", type=float, help="pixel value of the paper")
+    seen.add_argument("--ink", type=float, help="pixel value of the ink")
     kaggle = parser.add_argument_group("a table without labels, for Kaggle")
     kaggle.add_argument(
         "--unlabelled", action="store_true", help="predict its digits with a model of a dataset"
@@ -48,12 +48,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Inspect the table, say what it contains, copy it, and add its block to params.yaml.
+    """Inspect the data, print a summary, store a copy, and add an entry to params.yaml.
 
     Raises
     ------
     InputError
-        If the table or the name cannot be used. Nothing is changed then.
+        If the table or the name is not valid. Nothing is changed in that case.
     """
     from handwriting.app import params_file
     from handwriting.common.params import schema
@@ -72,7 +72,7 @@ def main(arguments: argparse.Namespace) -> None:
 def _check_arguments(arguments: argparse.Namespace) -> None:
     for first, second in (("height", "width"), ("paper", "ink")):
         if (getattr(arguments, first) is None) != (getattr(arguments, second) is None):
-            raise InputError(f"--{first} and --{second} belong together; give both or none")
+            raise InputError(f"--{first} and --{second} must be given together")
     for name in ("height", "width"):
         value = getattr(arguments, name)
         if value is not None and value < 1:
@@ -90,9 +90,7 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
         raise InputError(f"{arguments.table}: no such file or folder")
     for name in ("dataset", "model"):
         if arguments.unlabelled and not arguments.update and getattr(arguments, name) is None:
-            raise InputError(
-                f"--{name}: missing; --unlabelled needs it, to know which model predicts"
-            )
+            raise InputError(f"--{name}: missing; --unlabelled requires it to select the model")
         if not arguments.unlabelled and getattr(arguments, name) is not None:
             raise InputError(f"--{name}: only for a table without labels; add --unlabelled")
 
@@ -110,8 +108,8 @@ def _check_new(name: str, params: "Params") -> None:
     for section in ("datasets", "submissions"):
         if name in getattr(params, section):
             raise InputError(
-                f"--name: {name!r} is in {section} of params.yaml already; choose another name, "
-                "replace its data with --update, or take it out first: handwriting remove "
+                f"--name: {name!r} already exists in {section} of params.yaml; choose another "
+                "name, replace its data with --update, or remove it first: handwriting remove "
                 f"{name}"
             )
     if sources.folder(name).exists():
@@ -161,7 +159,7 @@ def _inspect(table: Path, options: "Options") -> "Findings":
 def _inspect_submission(
     arguments: argparse.Namespace, params: "Params", dataset: str
 ) -> "Findings":
-    """Inspect a table without labels; its images have the format of the dataset's."""
+    """Inspect a table without labels, whose images must have the dataset's image format."""
     from dataclasses import replace
 
     from handwriting.common.params.datasets import Table
@@ -210,7 +208,7 @@ def _add(
 
 
 def _update(arguments: argparse.Namespace, params: "Params") -> None:
-    """Replace the data of a dataset or a submission whose form is unchanged."""
+    """Replace the data of a dataset or a submission; the new data must have the same format."""
     from handwriting.app import sources
     from handwriting.common.params.datasets import ImageFolder, Table
 
@@ -231,13 +229,13 @@ def _update(arguments: argparse.Namespace, params: "Params") -> None:
     if not is_submission:
         old |= params.datasets[name].image.model_dump()
         new |= findings.image.model_dump()
-    # `order` says how rows are used and not what the table is.
+    # `order` describes how rows are used, not the format of the table.
     changed = [key for key in old if key != "order" and new.get(key) != old[key]]
     if changed:
         raise InputError(
             f"{arguments.table}: {changed[0]} is {new.get(changed[0])!r}; must be "
-            f"{old[changed[0]]!r}, as in params.yaml; for data in another form: handwriting remove "
-            f"{name}, then add them again"
+            f"{old[changed[0]]!r}, as in params.yaml; to use data in another format, run "
+            f"handwriting remove {name} and add it again"
         )
     print(_describe(arguments.table, findings))
     sources.store(arguments.table, location)
@@ -245,7 +243,7 @@ def _update(arguments: argparse.Namespace, params: "Params") -> None:
 
 
 def _known_options(arguments: argparse.Namespace, params: "Params", name: str) -> "Options":
-    """Return what params.yaml says about a dataset, unless the arguments say it."""
+    """Return the options of a dataset in params.yaml, overridden by the arguments."""
     from handwriting.common.params.datasets import ImageFolder, Table
     from handwriting.data.inspection.options import Options
 
@@ -256,8 +254,8 @@ def _known_options(arguments: argparse.Namespace, params: "Params", name: str) -
     if isinstance(section.source, Table):
         columns = [role for role in section.source.columns if role not in ("ignored", "writer")]
         known["label"] = "last" if columns[0] == "pixels" else "first"
-    said = {key: value for key, value in vars(_options(arguments)).items() if value is not None}
-    return Options(**{**known, **said})
+    given = {key: value for key, value in vars(_options(arguments)).items() if value is not None}
+    return Options(**{**known, **given})
 
 
 def _source(findings: "Findings", location: Path) -> dict[str, Any]:
@@ -275,7 +273,7 @@ def _source(findings: "Findings", location: Path) -> dict[str, Any]:
 
 
 def _describe(table: Path, findings: "Findings") -> str:
-    """Return what was found in the words of the user."""
+    """Return a summary of the data for the user."""
     image, (low, high) = findings.image, findings.pixel_range
     lines = [f"{table}"]
 
@@ -285,8 +283,8 @@ def _describe(table: Path, findings: "Findings") -> str:
     line("images", f"{findings.n_rows:,} of {image.height}×{image.width} pixels")
     line(
         "pixels",
-        f"from {low:g} to {high:g}; paper is {findings.paper:g}, ink is {findings.ink:g}; kept as "
-        f"0 to {image.pixel_max}",
+        f"from {low:g} to {high:g}; paper is {findings.paper:g}, ink is {findings.ink:g}; stored "
+        f"as 0 to {image.pixel_max}",
     )
     if findings.separator is None:
         line("files", f"{findings.sizes} pixels")
@@ -295,7 +293,7 @@ def _describe(table: Path, findings: "Findings") -> str:
         line("table", f"separated by {findings.separator}, {header}")
         line("columns", ", ".join(findings.columns))
     if findings.digits.any():
-        line("writers", f"{findings.n_writers:,}" if findings.n_writers else "not named")
+        line("writers", f"{findings.n_writers:,}" if findings.n_writers else "unknown")
         line("digits", ", ".join(f"{digit}: {n:,}" for digit, n in enumerate(findings.digits)))
     if findings.is_sorted:
         line("order", "sorted by digit; the images of each digit will be spread evenly")

@@ -1,4 +1,4 @@
-"""Recognises what several requests found with one call of a model."""
+"""Combines the digits of several requests into one call of a model."""
 
 import asyncio
 from collections import deque
@@ -8,29 +8,29 @@ from typing import NamedTuple
 
 from handwriting.recognizer import Found, Reading, Recognizer
 
-# No further request joins a batch of this size. A model needs about the same time for 1 and for 64
+# No request is added to a batch of this size. A model takes about the same time for 1 and for 64
 # images, because it computes features in blocks of 64.
 BATCH_SIZE = 64
 
 
 class _Job(NamedTuple):
-    """The parts of one request's picture, and where its readings are awaited."""
+    """The parts of one request's picture, and the future of their readings."""
 
     found: Sequence[Found]
     done: "asyncio.Future[list[Reading]]"
 
 
 class Batches:
-    """Runs one model for all requests, one batch at a time.
+    """Run one model for all requests, one batch at a time.
 
-    While the model computes, requests wait; the next call recognises all of them together. Must be
-    used in one event loop.
+    Requests that arrive while the model computes are queued; the next call processes all of them
+    together. An instance must be used in a single event loop.
 
     Parameters
     ----------
     recognizer : Recognizer
     executor : Executor
-        Its threads run the model, so that the event loop stays free.
+        Runs the model in its threads, so that the event loop is not blocked.
     """
 
     def __init__(self, recognizer: Recognizer, executor: Executor) -> None:
@@ -66,7 +66,7 @@ class Batches:
             start = 0
             for job in jobs:
                 stop = start + len(job.found)
-                if not job.done.done():  # a request that was given up is cancelled
+                if not job.done.done():  # an abandoned request is cancelled
                     job.done.set_result(readings[start:stop])
                 start = stop
 

@@ -1,4 +1,4 @@
-"""Draws what a model saw beside the original pictures."""
+"""Draws the original pictures next to the images that the model received."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -52,14 +52,14 @@ def check_target(path: Path, files: Iterable[str]) -> None:
 
 @dataclass(frozen=True)
 class Original:
-    """A picture as it is drawn on the sheet.
+    """A picture, reduced for the contact sheet.
 
     Attributes
     ----------
     grey : ndarray of shape (any, any), uint8
-        The picture, reduced to fit its place.
+        The reduced picture; 0 is black, 255 is white.
     scale : float
-        Pixels of `grey` per pixel of the picture.
+        Pixels of `grey` per pixel of the original picture.
     """
 
     grey: npt.NDArray[np.uint8]
@@ -67,14 +67,14 @@ class Original:
 
     @classmethod
     def reduce(cls, grey: npt.NDArray[np.uint8]) -> Self:
-        """Scale a picture to its place, so that many photos need little memory."""
+        """Reduce a picture to its size on the sheet, so that many photos need little memory."""
         scale = min(_ORIGINAL / grey.shape[1], (_ROW - _GAP) / grey.shape[0])
         size = (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale)))
         return cls(np.asarray(Image.fromarray(grey).resize(size)), scale)
 
 
 class ContactSheet:
-    """Collects the first 50 pictures and draws each as one row of the sheet."""
+    """Collect the first 50 pictures and draw each of them as one row of the sheet."""
 
     def __init__(self) -> None:
         self._rows: list[Image.Image] = []
@@ -86,11 +86,11 @@ class ContactSheet:
 
     @property
     def is_full(self) -> bool:
-        """Whether no more pictures are drawn."""
+        """Whether the sheet has the maximum number of pictures."""
         return len(self._rows) >= N_PICTURES
 
     def add(self, original: Original, readings: Sequence[Reading]) -> None:
-        """Draw the picture with the boxes of its digits, and beside it each digit as prepared."""
+        """Draw the picture with the boxes of its digits, and the prepared digits next to it."""
         n_lines = -(-len(readings) // _PER_ROW)
         height = max(_ROW, n_lines * (_TILE + _CAPTION) + _GAP)
         row = Image.new("RGB", (_ORIGINAL + _PER_ROW * (_TILE + _GAP) + 2 * _GAP, height), "white")
@@ -142,7 +142,7 @@ def _draw_original(
 
 
 def _tile(pixels: npt.NDArray[np.uint8]) -> Image.Image:
-    """Return a prepared image, dark on white, with the pixels visible."""
+    """Return a prepared image, dark on white, enlarged without interpolation."""
     largest = max(1, int(pixels.max()))
     grey = 255 - np.asarray(np.rint(pixels * (255 / largest)), dtype=np.uint8)
     return Image.fromarray(grey).resize((_TILE, _TILE), Image.Resampling.NEAREST)

@@ -1,7 +1,7 @@
-"""The settings of a new dataset, by the size of its images and their number.
+"""Default settings of a new dataset, depending on the size and the number of its images.
 
-Small images have the settings of scikit-learn's digits (8×8 pixels), larger ones those of MNIST
-(28×28 pixels), as they were measured for these two datasets.
+Small images use the settings tuned on scikit-learn's digits (8×8 pixels), larger ones the settings
+tuned on MNIST (28×28 pixels).
 """
 
 import math
@@ -13,14 +13,14 @@ import numpy as np
 from handwriting.common.errors import InputError
 from handwriting.data.inspection.content import Findings
 
-# Images with both sides below this are small: normalising them needs more pixels than they have.
+# Images with both sides below this are small: they have too few pixels to normalise them.
 SMALL_BELOW = 12
 TEST_SHARE = 0.2
 FEWEST_PER_DIGIT = 2
 
 _SIZES = (10, 25, 50, 100, 200, 400, 700, 1000, 2000, 4000)
 _TUNE_ROWS, _CURVE_ROWS, _CALIBRATED = 3000, 6200, 10_000
-# Five folds as for the digits; three where folds are large and each one takes long.
+# Five folds as for the digits; three if the folds are large and each one takes long.
 _FOLDS, _FOLDS_LARGE, _LARGE = 5, 3, 3000
 
 Block = dict[str, Any]
@@ -32,11 +32,16 @@ def dataset_block(source: Block, findings: Findings, models: Mapping[str, str]) 
     Parameters
     ----------
     source : dict
-        The section `source`.
+        The content of the section `source`.
     findings : Findings
-        What the source contains.
+        Results of inspecting the source.
     models : mapping
-        The kind of each model, by its name in `models` of ``params.yaml``.
+        Kind of each model by its name in `models` of ``params.yaml``.
+
+    Returns
+    -------
+    dict
+        The block to store under `datasets` in ``params.yaml``.
 
     Raises
     ------
@@ -47,7 +52,7 @@ def dataset_block(source: Block, findings: Findings, models: Mapping[str, str]) 
     n_train, n_groups, split = _split(findings)
     n_folds = min(_FOLDS if n_train < _LARGE else _FOLDS_LARGE, n_groups)
     n_curve = min(n_train, _CURVE_ROWS)
-    # Writers have different numbers of images, so a fold may leave less than its share.
+    # Writers have different numbers of images, so a training part may be smaller than this.
     available = n_curve * (n_folds - 1) // n_folds
     sizes = [size for size in _SIZES if size <= available] or [available]
     small = max(image.height, image.width) < SMALL_BELOW
@@ -65,7 +70,7 @@ def dataset_block(source: Block, findings: Findings, models: Mapping[str, str]) 
 
 
 def _split(findings: Findings) -> tuple[int, int, Block]:
-    """Return the number of training images, what folds can divide at most, and the split."""
+    """Return the number of training images, the maximum number of folds, and the split."""
     present = findings.digits[findings.digits > 0]
     if present.min() < FEWEST_PER_DIGIT:
         digit = int(np.flatnonzero(findings.digits == present.min())[0])
@@ -78,7 +83,7 @@ def _split(findings: Findings) -> tuple[int, int, Block]:
         n_train_writers = findings.n_writers - n_test
         n_train = findings.n_rows * n_train_writers // findings.n_writers
         return n_train, n_train_writers, {"method": "grouped", "test": TEST_SHARE, "seed": 0}
-    # A stratified test set has at least one image of each digit, and so has the training set.
+    # Stratification requires at least one test image and one training image of each digit.
     test: float = TEST_SHARE
     n_test = math.ceil(TEST_SHARE * findings.n_rows)
     if n_test < len(present):
@@ -118,7 +123,7 @@ def _model(
 ) -> tuple[Block, Block]:
     """Return the hyperparameters and the grid of a model.
 
-    A forest has `max_features`; the values in its grid are `tried`.
+    A forest uses `max_features`; its grid has the values `tried`.
     """
     match kind:
         case "tree":
@@ -141,8 +146,8 @@ def _model(
                 },
             )
     if name == "svc_raw":
-        # Of pixels from 0 to 1. The squared distance of two images grows with their pixels, so
-        # gamma falls: this is .25 for 8×8 and .02 for 28×28 pixels, the best values there.
+        # For pixels from 0 to 1. Squared distances increase with the number of pixels, so gamma
+        # decreases: 0.25 for 8×8 and 0.02 for 28×28 pixels, the best values for these sizes.
         gamma = 16 / findings.image.n_pixels
         factors = (0.01, 0.25, 0.5, 1, 2, 10)
         return (

@@ -1,4 +1,4 @@
-"""What the server accepts: rate, requests at a time, size of a request, and from which pages."""
+"""Limits of the server: request rate, concurrent requests, request size, and allowed origins."""
 
 import time
 from collections.abc import AsyncIterable, Callable, Iterator
@@ -10,15 +10,15 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_BYTES = 10_000_000  # of a request's body
-MAX_RATE = 300  # requests per second; also the number that may come at once after a pause
-MAX_IN_PROGRESS = 64  # requests at a time: with MAX_BYTES a limit on memory
+MAX_RATE = 300  # requests per second; also the maximum burst
+MAX_IN_PROGRESS = 64  # concurrent requests; together with MAX_BYTES, this bounds the memory
 
-# So much of a body that is too large is still received, and thrown away: most programs read the
-# answer only after they have sent everything, and would report a broken connection instead.
+# Number of bytes received and discarded beyond MAX_BYTES. Most clients read the response only after
+# they have sent the whole body, and would report a broken connection instead.
 _MAX_DISCARDED = 100_000_000
 
-# The page loads nothing from elsewhere, and no other page may embed it. `blob:` shows the picture
-# that the user chose.
+# The page loads no external resources, and no other page may embed it. `blob:` allows it to show
+# the picture that the user chose.
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -33,14 +33,14 @@ _HEADERS = {
 
 
 class TokenBucket:
-    """Limits a rate: every request takes a token, and tokens come back at a constant rate.
+    """Limit a rate: each request takes a token, and tokens are added at a constant rate.
 
     Parameters
     ----------
     rate : float
-        Tokens per second, and the most tokens that are kept.
+        Tokens added per second, and maximum number of tokens.
     clock : callable, default=time.monotonic
-        Returns seconds.
+        Returns the time in seconds.
     """
 
     def __init__(self, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -50,7 +50,7 @@ class TokenBucket:
         self._time = clock()
 
     def take(self) -> bool:
-        """Take a token; return False if there is none."""
+        """Take a token; return whether one was available."""
         now = self._clock()
         self._tokens = min(self._rate, self._tokens + (now - self._time) * self._rate)
         self._time = now
@@ -61,14 +61,14 @@ class TokenBucket:
 
 
 class Gate:
-    """Limits the rate of requests and their number at a time.
+    """Limit the request rate and the number of concurrent requests.
 
     Parameters
     ----------
     rate : float
-        Requests per second.
+        Maximum number of requests per second.
     in_progress : int
-        Requests at a time.
+        Maximum number of concurrent requests.
     """
 
     def __init__(self, rate: float, in_progress: int) -> None:
@@ -79,7 +79,7 @@ class Gate:
 
     @contextmanager
     def enter(self) -> Iterator[None]:
-        """Let a request in.
+        """Admit a request for the duration of the context.
 
         Raises
         ------
@@ -104,12 +104,12 @@ def _too_many(what: str) -> HTTPException:
 async def read_body(chunks: AsyncIterable[bytes]) -> bytes:
     """Read a request's body, at most `MAX_BYTES`.
 
-    What the header Content-Length says is not trusted: bytes are counted as they arrive.
+    The header Content-Length is not trusted; bytes are counted as they arrive.
 
     Parameters
     ----------
     chunks : async iterable of bytes
-        The body as it arrives.
+        The parts of the body.
 
     Raises
     ------
@@ -134,10 +134,10 @@ async def read_body(chunks: AsyncIterable[bytes]) -> bytes:
 
 
 class SameOrigin:
-    """Refuses requests from other web pages, and tells browsers what the page may load.
+    """Middleware that rejects requests from other origins and adds security headers.
 
-    A browser lets any page send requests to 127.0.0.1. Such a page could not read the answers, but
-    it could keep the machine busy.
+    A browser lets any page send requests to 127.0.0.1. Such a page could not read the responses,
+    but it could overload the machine.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ class SameOrigin:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer with 403, or pass the request on."""
+        """Respond with status 403, or forward the request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

@@ -1,8 +1,8 @@
-"""Adds blocks to ``params.yaml`` and takes them out again; all other lines stay as they are.
+"""Adds blocks to ``params.yaml`` and removes them; all other lines are preserved.
 
-A YAML writer would lose comments and change the layout, so the text is edited line by line. What
-the edited text means is compared with what it must mean, and a file whose layout does not allow
-the edit is refused.
+A YAML writer would lose comments and change the layout, so the text is edited line by line. The
+edited text is then parsed and compared with the expected content. A file whose layout does not
+allow the edit is rejected.
 """
 
 import io
@@ -22,12 +22,12 @@ _INDENT = "  "
 
 
 def read(path: Path = PATH) -> str:
-    """Return the text of the file with its line ends as they are.
+    """Return the text of the file with its original line endings.
 
     Raises
     ------
     InputError
-        If there is no such file, or if it is not text.
+        If the file does not exist or is not UTF-8 text.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
@@ -39,7 +39,7 @@ def read(path: Path = PATH) -> str:
 
 
 def write(text: str, path: Path = PATH) -> None:
-    """Replace the file at once, so that a reader sees the old text or the new one."""
+    """Replace the file atomically, so that a reader sees either the old or the new text."""
     temporary = path.with_name(f".{path.name}.tmp-handwriting")
     with temporary.open("w", encoding="utf-8", newline="") as file:
         file.write(text)
@@ -56,7 +56,7 @@ def add(text: str, section: str, name: str, block: Mapping[str, Any], path: Path
     section : str
         A key of the file whose value is a mapping in block style, or ``{}``.
     name : str
-        The key of the block, which the section does not have.
+        The key of the block; the section must not contain it.
     block : mapping
     path : Path, default=PATH
         How messages name the file.
@@ -73,7 +73,7 @@ def add(text: str, section: str, name: str, block: Mapping[str, Any], path: Path
         f"{_INDENT}{line}{newline}" for line in _dump({name: block}).splitlines(keepends=False)
     ]
     lines[start] = re.sub(r":[ ]*\{[ ]*\}", ":", lines[start], count=1)
-    if not lines[end - 1].endswith("\n"):  # the file does not end with a line end, nor shall it
+    if not lines[end - 1].endswith("\n"):  # the file has no final newline; keep it that way
         lines[end - 1] += newline
         added[-1] = added[-1].removesuffix(newline)
     edited = "".join(lines[:end] + added + lines[end:])
@@ -132,8 +132,8 @@ def _depth(line: str) -> int:
 
 
 def _dump(content: Mapping[str, Any]) -> str:
-    """Write YAML as DVC writes it, because DVC rewrites the file in experiments."""
-    # Slow to import; only this needs it.
+    """Format YAML as DVC does, because DVC rewrites the file in experiments."""
+    # Imported here because the import is slow.
     from ruamel.yaml import YAML
 
     writer = YAML()

@@ -1,9 +1,9 @@
 """Read the digits in images: PNG, JPEG, TIFF or BMP files, folders of them, or tables of pixels.
 
-A photo may show several digits; they are read line by line. Each digit becomes one line: where it
-is, the digit, its probability, and the runner-up with its probability. FILE:LINE:POSITION names a
-digit of a picture with several, FILE:ROW a row of a table. The exit code is 1 if an input could not
-be read; the others are read nevertheless.
+A photo may show several digits; they are read line by line. The output has one line per digit: its
+location, the digit, its probability, and the runner-up with its probability. The location is
+FILE:LINE:POSITION for a picture with several digits and FILE:ROW for a table. If an input cannot be
+read, the others are still processed and the exit code is 1.
 """
 
 import argparse
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--show",
         type=Path,
         metavar="OUT.png",
-        help="write a picture of what the model saw beside the first 50 originals; "
+        help="write a picture with the first 50 originals and the images that the model received; "
         "it must not be one of the files to read",
     )
 
@@ -49,7 +49,7 @@ def main(arguments: argparse.Namespace) -> None:
     from handwriting.app import contact_sheet, prediction, writers
     from handwriting.recognizer import Recognizer
 
-    # Pillow warns of faulty metadata; what matters is whether the pixels can be decoded.
+    # Ignore Pillow's warnings about faulty metadata; only the pixels are used.
     warnings.filterwarnings("ignore", module="PIL")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be no text

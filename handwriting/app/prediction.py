@@ -1,4 +1,4 @@
-"""Reads many images: decodes large ones in threads and recognises all in batches."""
+"""Predicts the digits of many images: decodes large files in threads and predicts in batches."""
 
 import os
 import re
@@ -24,15 +24,15 @@ from handwriting.recognizer import Box, Found, Recognizer
 
 STANDARD_INPUT = "-"
 
-# So many images are recognised at once. Each call of a support vector classifier prepares its
-# support vectors again, which takes as long as some hundred images.
+# Number of images per call of the model. Each call of a support vector classifier prepares its
+# support vectors again, which takes as long as predicting a few hundred images.
 _BATCH = 4096
-# Files of so many bytes are decoded in threads. For smaller ones, most of the work is Python's own,
-# which only one thread at a time can do; two threads took 1.6 times as long as one.
+# Files of at least this size in bytes are decoded in threads. For smaller files, most of the time
+# is spent in Python code, which holds the interpreter lock; two threads took 1.6 times as long.
 _LARGE = 2**14
-# A progress bar is worth its line from here.
+# Minimum number of files for a progress bar.
 _MANY = 20
-# What images begin with; anything else on standard input is a table.
+# The first bytes of image files; anything else on standard input is parsed as a table.
 _SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"BM")
 # Tables have many endings, for example `.csv.gz` or the `.train` of USPS.
 _TABLES = frozenset({".csv", ".tsv", ".txt", ".dat", ".data", ".gz", ".zip"})
@@ -54,7 +54,7 @@ class Unread:
 
 @dataclass
 class _Image:
-    """An image before it is recognised: what was found in it, or why it cannot be read."""
+    """A decoded image: the parts that may be digits, or the reason why it cannot be read."""
 
     file: str
     row: int | None = None
@@ -69,9 +69,9 @@ def predict(
     writer: Writer,
     sheet: ContactSheet | None = None,
 ) -> int:
-    """Read images and write what was read, in their order.
+    """Predict the digits of images and write the results, in the order of the inputs.
 
-    A fault of one input is one line on standard error; the others are read nevertheless.
+    An input that cannot be read is reported on standard error; the others are still processed.
 
     Parameters
     ----------
@@ -79,14 +79,14 @@ def predict(
     files : sequence of str or Unread
         Images, tables, or ``-``: what `expand` returns.
     writer : Writer
-        Gets one result per image that could be read.
+        Receives one result per image that could be read.
     sheet : ContactSheet, optional
-        Gets the first images.
+        Receives the first images.
 
     Returns
     -------
     int
-        Number of faults.
+        Number of inputs that could not be read.
     """
     progress = tqdm(total=len(files), unit="file", disable=None if len(files) >= _MANY else True)
     n_failed = 0
@@ -151,12 +151,12 @@ def _batches(
 ) -> Iterator[list[_Image]]:
     """Yield decoded images in batches.
 
-    The first `n_originals` files keep what is to be drawn of them.
+    For the first `n_originals` files, the reduced pictures are kept to be drawn later.
     """
     numbers = iter(range(len(files)))
 
     def start() -> list[Callable[[], Iterable[list[_Image]]]]:
-        """Start to decode large files; return, for each file, what waits for it or decodes it."""
+        """Submit large files to the threads; return one callable per file with its images."""
         tasks: list[Callable[[], Iterable[list[_Image]]]] = []
         for number in islice(numbers, _BATCH):
             load = partial(_load, recognizer, files[number], number < n_originals)
@@ -166,7 +166,7 @@ def _batches(
     batch: list[_Image] = []
     upcoming = start()
     while upcoming:
-        # While a batch is recognised, only the next one is decoded, so that memory is bounded.
+        # At most one batch is decoded ahead, so that the memory is bounded.
         current, upcoming = upcoming, start()
         for wait_or_load in current:
             for images in wait_or_load():
@@ -188,7 +188,7 @@ def _is_large(file: str | Unread) -> bool:
         return False
     try:
         return os.stat(file).st_size >= _LARGE  # noqa: PTH116 - as above
-    except OSError:  # `_load` says what is wrong with the file
+    except OSError:  # `_load` reports the error
         return False
 
 
@@ -226,7 +226,7 @@ def _load(
         message = str(error)
         return [[_Image(name, error=message if message.startswith(name) else f"{name}: {message}")]]
     if not found:
-        return [[_Image(name, error=f"{name}: the image is empty: nothing stands out from paper")]]
+        return [[_Image(name, error=f"{name}: the image is empty: it contains no ink")]]
     return [[_Image(name, None, found, Original.reduce(grey) if keep_original else None)]]
 
 
@@ -263,7 +263,7 @@ def _load_table(recognizer: Recognizer, name: str, content: bytes | None) -> Ite
 
 
 def _recognize(recognizer: Recognizer, batch: Sequence[_Image]) -> list[Result | None]:
-    """Recognise all digits of a batch at once; the result of a faulty image is None."""
+    """Predict all digits of a batch at once; the result of a faulty image is None."""
     readings = iter(recognizer.recognize([found for image in batch for found in image.found]))
     return [
         None
@@ -274,7 +274,7 @@ def _recognize(recognizer: Recognizer, batch: Sequence[_Image]) -> list[Result |
 
 
 def _original(image: _Image, recognizer: Recognizer) -> Original:
-    """Return the picture, or the row of a table as a picture."""
+    """Return the reduced picture; a row of a table is converted to a picture."""
     if image.original is not None:
         return image.original
     scaled = image.found[0].pixels * (255 / recognizer.image.pixel_max)

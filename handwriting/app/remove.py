@@ -15,13 +15,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Take the block out of params.yaml and delete the copy of the data that `add` made.
+    """Remove the block from params.yaml and delete the copy of the data that `add` stored.
 
     Raises
     ------
     InputError
-        If there is no such dataset or submission, or if something else needs it. Nothing is
-        changed then.
+        If the dataset or submission does not exist, or if another entry needs it. Nothing is
+        changed in that case.
     """
     from handwriting.app import artifacts, params_file, sources
     from handwriting.common.params import schema
@@ -47,7 +47,7 @@ def main(arguments: argparse.Namespace) -> None:
     if sources.discard(name):
         print(f"Deleted {sources.folder(name)}; DVC's cache still has the data")
     elif sources.folder(name).exists():
-        print(f"Kept {sources.folder(name)}, which DVC has not stored in this form")
+        print(f"Kept {sources.folder(name)}, because DVC does not have its current content")
     print("Next: make run (it deletes the results)")
 
 
@@ -55,7 +55,7 @@ def _check_unused(name: str, params: "Params") -> None:
     users = [key for key, item in params.submissions.items() if item.dataset == name]
     if users:
         raise InputError(
-            f"{name!r}: the submission {users[0]!r} needs its models; first: handwriting remove "
+            f"{name!r}: the submission {users[0]!r} needs its models; first run handwriting remove "
             f"{users[0]}"
         )
     if len(params.datasets) == 1:

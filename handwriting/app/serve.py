@@ -14,7 +14,7 @@ from handwriting.common.errors import InputError
 if TYPE_CHECKING:
     from handwriting.recognizer import Recognizer
 
-# Not an option: the server has no passwords and no encryption.
+# Not configurable, because the server has neither authentication nor encryption.
 HOST = "127.0.0.1"
 MAX_MODELS = 8
 _FIRST_CHOICE = "svc"
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--port",
         type=_port,
         default=8000,
-        help="port of the page on 127.0.0.1; 0 takes a free one (default: 8000)",
+        help="port of the page on 127.0.0.1; 0 selects a free one (default: 8000)",
     )
     parser.add_argument(
         "--models",
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> None:
     """Serve the page until Ctrl-C."""
-    # Before the models are loaded, which takes seconds.
+    # Open the port before loading the models, which takes several seconds.
     with listen(arguments.port) as listener:
         models = load_models(arguments.models)
         _serve(listener, models)
@@ -51,10 +51,10 @@ def listen(port: int) -> socket.socket:
     Raises
     ------
     InputError
-        If another program uses the port, or it is reserved.
+        If the port is in use or reserved.
     """
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    if sys.platform != "win32":  # there, two servers could share the port
+    if sys.platform != "win32":  # on Windows, the option would let two servers share the port
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))
@@ -69,17 +69,17 @@ def listen(port: int) -> socket.socket:
 
 
 def load_models(folder: Path) -> "dict[str, Recognizer]":
-    """Load every model file of a folder, by name.
+    """Load all model files of a folder.
 
     Returns
     -------
     dict of str to Recognizer
-        `svc` first, the others in alphabetical order.
+        Models by file name without suffix: `svc` first, the others in alphabetical order.
 
     Raises
     ------
     InputError
-        If the folder is missing, has no model file or too many, or a file is damaged.
+        If the folder does not exist, has no model file or too many, or a file is damaged.
     """
     from handwriting.recognizer import Recognizer
 
@@ -103,7 +103,7 @@ def _serve(listener: socket.socket, models: "dict[str, Recognizer]") -> None:
 
     from handwriting.app import server
 
-    # Pillow warns of damaged EXIF data, which do not matter here.
+    # Ignore Pillow's warnings about damaged EXIF data; only the pixels are used.
     warnings.filterwarnings("ignore", module="PIL")
     config = uvicorn.Config(
         server.build(models),
@@ -115,10 +115,10 @@ def _serve(listener: socket.socket, models: "dict[str, Recognizer]") -> None:
         ws="none",
     )
     print(f"http://{HOST}:{listener.getsockname()[1]} (Ctrl-C stops the server)", flush=True)
-    # Requests are computed in parallel; BLAS's own threads would only wait for each other.
+    # Requests run in parallel, so additional BLAS threads would only compete for the cores.
     one_thread = threadpool_limits(1, user_api="blas")
-    # Ctrl-C is the normal end; uvicorn has finished the requests in progress. Where a script has
-    # started the command in the background, `run` only returns.
+    # Ctrl-C is the normal way to stop; uvicorn then finishes the requests in progress. If a script
+    # started the command in the background, `run` returns without an exception.
     with one_thread, contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listener])
     print("stopped", flush=True)

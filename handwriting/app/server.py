@@ -51,10 +51,10 @@ _KINDS = {
 }
 
 
-# What Starlette says only with the name of the status.
+# Messages for errors that Starlette describes only by the name of the status.
 _ROUTING = {
-    404: "there is nothing here; the page is at /, the API is described in /openapi.json",
-    405: "this method is not allowed here; the API is described in /openapi.json",
+    404: "not found; the page is at /, the API is described in /openapi.json",
+    405: "method not allowed; the API is described in /openapi.json",
 }
 
 
@@ -77,7 +77,7 @@ class Pixels(BaseModel):
 
 
 class BoxAnswer(BaseModel):
-    """A rectangle of the picture, in pixels; `right` and `bottom` are the first ones outside it."""
+    """A rectangle in the picture, in pixels; `right` and `bottom` are exclusive."""
 
     left: int
     top: int
@@ -86,7 +86,7 @@ class BoxAnswer(BaseModel):
 
 
 class ReadingAnswer(BaseModel):
-    """What a model reads in one place of the picture."""
+    """The prediction of a model for one part of the picture."""
 
     digit: int = Field(ge=0, le=9, description="The most probable digit.")
     probability: float = Field(ge=0, le=1)
@@ -95,14 +95,14 @@ class ReadingAnswer(BaseModel):
     probabilities: list[float] = Field(
         min_length=10, max_length=10, description="Of the digits 0 to 9; the sum is 1."
     )
-    is_digit: bool = Field(description="False if this is probably no digit at all.")
+    is_digit: bool = Field(description="False if this is probably not a digit.")
     box: BoxAnswer
-    line: int = Field(ge=0, description="The line of the picture, from 0.")
-    pixels: list[list[int]] = Field(description="The image that the model saw; 0 is paper.")
+    line: int = Field(ge=0, description="The line of the picture, counted from 0.")
+    pixels: list[list[int]] = Field(description="The input image of the model; 0 is paper.")
 
 
 class ModelAnswer(BaseModel):
-    """All that one model reads."""
+    """All readings of one model."""
 
     model: str
     readings: list[ReadingAnswer] = Field(
@@ -113,37 +113,37 @@ class ModelAnswer(BaseModel):
 class Answer(BaseModel):
     """The readings of a picture."""
 
-    width: int = Field(description="Of the picture, in pixels, upright.")
-    height: int
+    width: int = Field(description="Width of the upright picture, in pixels.")
+    height: int = Field(description="Height of the upright picture, in pixels.")
     models: list[ModelAnswer] = Field(description="In the order of the request.")
 
 
 class ModelDescription(BaseModel):
-    """A model that can be asked."""
+    """An available model."""
 
     model: str
     description: str
-    height: int = Field(description="Of the images that the model sees, in pixels.")
-    width: int
-    pixel_max: int = Field(description="The value of full ink in these images.")
+    height: int = Field(description="Height of the model's input images, in pixels.")
+    width: int = Field(description="Width of the model's input images, in pixels.")
+    pixel_max: int = Field(description="Value of ink in these images; paper is 0.")
 
 
 class Limits(BaseModel):
-    """What a request may contain."""
+    """Limits on requests."""
 
     max_bytes: int = MAX_BYTES
     max_requests_per_second: int = MAX_RATE
 
 
 class Models(BaseModel):
-    """The models, the first choice first, and the limits of a request."""
+    """The available models, the default first, and the limits on requests."""
 
     models: list[ModelDescription]
     limits: Limits = Limits()
 
 
 class Problem(BaseModel):
-    """Why a request was refused."""
+    """The reason why a request was rejected."""
 
     error: str = Field(description="One sentence.")
 
@@ -171,22 +171,22 @@ class _Readers:
     Parameters
     ----------
     models : mapping of str to Recognizer
-        By name, the first choice first.
+        By name, the default first.
     """
 
     def __init__(self, models: Mapping[str, Recognizer]) -> None:
         self.models = models
-        # Each thread computes one request or one batch, alone.
+        # Each thread processes one request or one batch and uses no further threads.
         self._executor = ThreadPoolExecutor(os.cpu_count(), "model", threads.mark_worker)
         self._batches = {name: Batches(models[name], self._executor) for name in models}
-        # Where a picture can be cut in several ways, a model decides. All models of the same image
-        # format read what the first of them has cut.
+        # If a picture can be segmented in several ways, a model chooses among them. All models with
+        # the same image format use the segmentation of the first of them.
         self._finders: dict[ImageFormat, Recognizer] = {}
         for recognizer in models.values():
             self._finders.setdefault(recognizer.image, recognizer)
 
     async def read(self, decode: Decode, find: Find, names: list[str]) -> Answer:
-        """Read a picture with the models of these names; decoding and the models run in threads."""
+        """Read a picture with the given models; decoding and prediction run in threads."""
         formats = [self.models[name].image for name in names]
         finders = {image: self._finders[image] for image in formats}
         (height, width), parts = await asyncio.get_running_loop().run_in_executor(
@@ -208,7 +208,7 @@ class _Readers:
         )
 
     def close(self) -> None:
-        """End the threads."""
+        """Shut down the threads."""
         self._executor.shutdown()
 
 
@@ -218,14 +218,18 @@ def build(models: Mapping[str, Recognizer]) -> FastAPI:
     Parameters
     ----------
     models : mapping of str to Recognizer
-        By name, the first choice first; at least one.
+        By name, the default first; at least one.
+
+    Returns
+    -------
+    FastAPI
     """
     readers = _Readers(models)
     gate = Gate(MAX_RATE, MAX_IN_PROGRESS)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        # The first call of a model imports libraries; the first drawing should not wait for them.
+        # Warm up: the first call of a model imports libraries, which would delay the first request.
         stroke = np.full((28, 28), 255, dtype=np.uint8)
         stroke[8:20, 13:15] = 0
         await readers.read(lambda: stroke, _whole, list(models))
@@ -237,19 +241,19 @@ def build(models: Mapping[str, Recognizer]) -> FastAPI:
         summary="Reads handwritten digits.",
         version="1",
         lifespan=lifespan,
-        # Both pages load scripts from the network.
+        # Both pages would load scripts from the Internet.
         docs_url=None,
         redoc_url=None,
     )
     app.add_middleware(SameOrigin)
-    # Another site could name 127.0.0.1 in its DNS (rebinding), but not change the header Host.
+    # Protects against DNS rebinding: a site can point its name to 127.0.0.1, but cannot forge Host.
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(HOSTS), www_redirect=False)
     app.add_exception_handler(StarletteHTTPException, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse_parameters)
 
     @app.get("/models")
     async def list_models() -> Models:
-        """Name the models and the limits of a request."""
+        """List the models and the limits on requests."""
         return Models(models=[_description(name, models[name]) for name in models])
 
     @app.post("/predict", responses=_REFUSALS, openapi_extra={"requestBody": _PREDICT_BODY})
@@ -257,10 +261,10 @@ def build(models: Mapping[str, Recognizer]) -> FastAPI:
         request: Request,
         model: Annotated[
             list[str] | None,
-            Query(description="A model's name; repeated for several. Without it, the first one."),
+            Query(description="Name of a model; can be repeated. The default is the first model."),
         ] = None,
         single: Annotated[
-            bool, Query(description="The picture shows exactly one digit and is not cut.")
+            bool, Query(description="The picture shows exactly one digit and is not segmented.")
         ] = False,
     ) -> Answer:
         """Read the digits in a picture: an image file, or grey values as JSON."""
@@ -284,7 +288,7 @@ def build(models: Mapping[str, Recognizer]) -> FastAPI:
             except InputError as error:
                 raise HTTPException(422, str(error)) from None
 
-    # Only files of this folder; Starlette refuses paths that leave it.
+    # Serves only files in this folder; Starlette rejects paths outside it.
     app.mount("/", StaticFiles(directory=WEB, html=True))
     return app
 
@@ -292,14 +296,14 @@ def build(models: Mapping[str, Recognizer]) -> FastAPI:
 def _prepare(
     decode: Decode, find: Find, finders: Mapping[ImageFormat, Recognizer]
 ) -> tuple[tuple[int, int], dict[ImageFormat, list[Found]]]:
-    """Decode a picture, and find what may be digits, once for each image format."""
+    """Decode a picture and segment it once for each image format."""
     grey = decode()
     parts = {image: find(finder, grey) for image, finder in finders.items()}
     return (grey.shape[0], grey.shape[1]), parts
 
 
 def _whole(recognizer: Recognizer, grey: UInt8Array) -> list[Found]:
-    """Return the whole picture as one digit; nothing if it has no ink."""
+    """Return the whole picture as one digit; an empty list if it has no ink."""
     pixels = recognizer.prepare(grey)
     box = Box(left=0, top=0, right=grey.shape[1], bottom=grey.shape[0])
     return [Found(box, 0, pixels)] if pixels.any() else []
@@ -327,7 +331,7 @@ def _content_type(request: Request) -> str:
 
 
 def _sentence(error: Mapping[str, Any]) -> str:
-    """Turn what pydantic found into one sentence: where, and what is allowed."""
+    """Convert an error of pydantic to one sentence: the location and what is allowed."""
     place = ".".join(str(part) for part in error["loc"]) or "body"
     return f"{place}: {error['msg'].removeprefix('Value error, ')}"
 
@@ -369,7 +373,7 @@ def _description(name: str, recognizer: Recognizer) -> ModelDescription:
 
 
 def _kind(model: Pipeline) -> str:
-    """Say in words what a model is."""
+    """Return a short description of a model's classifier and features."""
     name = type(model[-1].classifier_).__name__
     has_gradients = type(model["features"]).__name__ == "Blockwise"
     features = "oriented gradients" if has_gradients else "pixels"

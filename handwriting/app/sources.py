@@ -1,8 +1,8 @@
-"""Keeps the project's copies of users' tables and images, under the control of DVC.
+"""Stores copies of users' tables and images in the project, tracked by DVC.
 
-A copy is in ``data/sources/NAME``, the folder on which the stage that reads it depends. DVC stores
-it like all other data: a change is noticed, a clone gets it by ``dvc pull``, and an experiment in a
-folder of its own has it as well.
+A copy is stored in ``data/sources/NAME``, a dependency of the stage that reads it. DVC therefore
+detects changes, ``dvc pull`` downloads the copy into a clone, and experiments in temporary folders
+can use it.
 """
 
 import json
@@ -20,25 +20,27 @@ IMAGES = "images"
 
 
 def folder(name: str) -> Path:
-    """Return the folder of a dataset's or a submission's source."""
+    """Return the folder of the source of a dataset or a submission."""
     return ROOT / name
 
 
 def location(name: str, origin: Path) -> Path:
-    """Return where the copy of a table or of a folder of images is kept."""
+    """Return the path of the copy of a table or of a folder of images."""
     if origin.is_dir():
         return folder(name) / IMAGES
-    # DVC and git give a meaning to some characters of a path.
+    # Some characters of a path have a special meaning in DVC or git.
     return folder(name) / re.sub(r"[^A-Za-z0-9._-]", "_", origin.name).lstrip(".-")
 
 
 def store(origin: Path, target: Path) -> None:
-    """Copy a file, or a folder of images, to where DVC stores it; replaces an earlier copy.
+    """Copy a file or a folder of images to `target` and track it with DVC.
+
+    An existing copy is replaced.
 
     Raises
     ------
     InputError
-        If DVC or the file system refuses it. Nothing is left behind then.
+        If DVC or the file system reports an error. A new folder is then removed again.
     """
     is_new = not target.parent.exists()
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -58,14 +60,14 @@ def store(origin: Path, target: Path) -> None:
         if is_new:
             shutil.rmtree(target.parent, ignore_errors=True)
         raise InputError(f"{target}: cannot be stored: {error}") from None
-    # Experiments in a folder of their own see what git knows about.
+    # Experiments in temporary folders only contain files that git tracks.
     _git("add", "--", target.parent.as_posix())
 
 
 def discard(name: str) -> bool:
-    """Delete the copy that `store` made; return whether it was deleted.
+    """Delete the copy that `store` created; return whether it was deleted.
 
-    A copy that was changed since is kept, because DVC has not stored it.
+    A copy that was changed afterwards is kept, because DVC does not have its current content.
     """
     pointers = list(folder(name).glob("*.dvc"))
     if not pointers:
@@ -89,6 +91,6 @@ def _dvc(*arguments: str) -> str:
 
 
 def _git(*arguments: str) -> None:
-    """Run git; without a repository there is nothing to do."""
+    """Run git if it is installed; errors, such as a missing repository, are ignored."""
     if shutil.which("git"):
         subprocess.run(["git", *arguments], check=False, capture_output=True)

@@ -1,4 +1,4 @@
-"""Writes what was read in images as lines of text, JSON or CSV."""
+"""Writes the predictions for images as lines of text, JSON or CSV."""
 
 import csv
 import json
@@ -10,14 +10,14 @@ from handwriting.recognizer import Reading
 
 @dataclass(frozen=True)
 class Result:
-    """What was read in one image.
+    """The predictions for one image.
 
     Attributes
     ----------
     file : str
-        The image or table.
+        Name of the image or table.
     row : int or None
-        The row of a table, from 1; None for a picture.
+        The row of a table, counted from 1; None for a picture.
     readings : list of Reading
         In reading order, at least one.
     """
@@ -28,13 +28,13 @@ class Result:
 
 
 class Writer(Protocol):
-    """Writes results one after the other."""
+    """Writes results one by one."""
 
     def write(self, result: Result) -> None:
         """Write one result."""
 
     def close(self) -> None:
-        """Write what comes after the last result."""
+        """Finish the output after the last result."""
 
 
 class TextWriter:
@@ -118,13 +118,13 @@ class JsonWriter:
 
 
 def to_json(result: Result) -> dict[str, Any]:
-    """Return a result as JSON's types.
+    """Convert a result to types that `json` can encode.
 
     Returns
     -------
     dict
-        `file`, `row` (of a table only), `text` (a list with one string per line of the picture,
-        where ? is probably no digit) and `digits`.
+        `file`, `row` (only for a table), `text` (a list with one string per line of the picture,
+        where ``?`` is probably not a digit) and `digits`.
     """
     lines: dict[int, str] = {}
     for reading in result.readings:
@@ -152,7 +152,7 @@ def _digit(reading: Reading) -> dict[str, Any]:
 
 
 def _positions(readings: list[Reading]) -> list[tuple[int, int]]:
-    """Return line and position in it of each reading, from 1."""
+    """Return the line of each reading and its position in that line, both counted from 1."""
     count: dict[int, int] = {}
     positions = []
     for reading in readings:

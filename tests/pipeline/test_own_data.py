@@ -155,7 +155,7 @@ def test_a_clone_gets_the_table_from_the_remote(own: Repository, tmp_path: Path)
 def test_what_was_added_goes_without_a_trace(own: Repository) -> None:
     done = own.run(*COMMAND, "remove", "usps")
     assert done.stderr == (
-        "error: 'usps': the submission 'kaggle' needs its models; first: "
+        "error: 'usps': the submission 'kaggle' needs its models; first run "
         "handwriting remove kaggle\n"
     )
     own.succeed(*COMMAND, "remove", "kaggle")

@@ -227,7 +227,7 @@ def test_a_server_that_has_ended_is_said(wide: Visit) -> None:
     wide.page.context.route("**/predict?*", lambda route: route.abort())
     wide.stroke(ONE)
     expect(wide.page.get_by_role("alert")).to_have_text(
-        "The server does not answer. Is it still running?"
+        "The server does not respond. Is it still running?"
     )
 
 

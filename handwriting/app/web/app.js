@@ -1,11 +1,11 @@
-// The page: strokes become a picture, pictures are sent to /predict, and answers are shown.
+// The page: renders strokes to a picture, sends pictures to /predict, and shows the responses.
 
 const INK = 0.07; // width of a stroke, relative to the drawing surface
 const SENT_SIZE = 224; // pixels per side of the picture of a drawing
-const SEND_EVERY = 60; // milliseconds; while an answer is awaited, nothing else is sent
-const SPEAK_AFTER = 600; // milliseconds without a new answer, so that a screen reader is not flooded
+const SEND_EVERY = 60; // milliseconds between requests; only one request is sent at a time
+const SPEAK_AFTER = 600; // milliseconds without a new answer, to avoid flooding a screen reader
 
-const NO_SERVER = "The server does not answer. Is it still running?";
+const NO_SERVER = "The server does not respond. Is it still running?";
 
 const $ = (id) => document.getElementById(id);
 
@@ -15,13 +15,13 @@ let models = [];
 let limits = null;
 let chosenModel = 0;
 let chosenPart = 0;
-let answer = null; // the last one of the server
-let source = null; // "drawing" or "photo": what the answer is about
+let answer = null; // the last response of the server
+let source = null; // "drawing" or "photo": the source of the current picture
 
 // ---- Asking the server ---------------------------------------------------------------------
 
-// One picture is sent at a time. Of those that come meanwhile only the last one is sent. An answer
-// that comes after the drawing was cleared or replaced by a photo is dropped.
+// One picture is sent at a time. If more pictures arrive in the meantime, only the last one is
+// sent. A response that arrives after the drawing was cleared or replaced by a photo is ignored.
 let subject = 0;
 let waiting = null;
 let isSending = false;
@@ -53,7 +53,7 @@ async function sendWaiting() {
 
 async function predict(picture, isSingle) {
   const query = new URLSearchParams(models.map((model) => ["model", model.model]));
-  query.set("single", isSingle); // strokes of a drawn digit may be far apart
+  query.set("single", isSingle); // a drawing is one digit, even if its strokes are far apart
   try {
     const response = await fetch(`predict?${query}`, {
       method: "POST",
@@ -75,7 +75,7 @@ function place(event) {
   return {
     x: (event.clientX - box.left) / box.width,
     y: (event.clientY - box.top) / box.height,
-    // A mouse reports 0.5, a finger often 0 or 1; only pens measure it.
+    // Only pens measure pressure: a mouse reports 0.5, a finger often 0 or 1.
     width: event.pointerType === "pen" ? INK * (0.7 + 0.6 * event.pressure) : INK,
   };
 }
@@ -132,7 +132,7 @@ function drawingChanged() {
   const isEmpty = strokes.length === 0;
   drawing.parentElement.classList.toggle("used", !isEmpty);
   for (const id of ["undo", "clear"]) {
-    $(id).setAttribute("aria-disabled", isEmpty); // `disabled` would take the focus away
+    $(id).setAttribute("aria-disabled", isEmpty); // `disabled` would remove the focus
   }
   if (isEmpty) {
     newSubject();
@@ -147,7 +147,7 @@ function drawnPicture() {
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = SENT_SIZE;
   paint(canvas, "#000", "#fff");
-  // Not toBlob, which browsers put off while the pen moves.
+  // Not toBlob, which browsers delay while the pen moves.
   const content = atob(canvas.toDataURL("image/png").split(",")[1]);
   return new Blob([Uint8Array.from(content, (c) => c.charCodeAt(0))], { type: "image/png" });
 }
@@ -174,7 +174,7 @@ function paint(canvas, ink, paper) {
   context.strokeStyle = ink;
   context.lineCap = context.lineJoin = "round";
   for (const stroke of strokes) {
-    // Curves through the middles of the segments, so that a fast stroke has no corners.
+    // Curves through the midpoints of the segments, so that a fast stroke has no corners.
     let from = stroke[0];
     for (let i = 0; i < stroke.length; i++) {
       const point = stroke[i];
@@ -223,7 +223,7 @@ $("picture").addEventListener("load", () => {
   const { naturalWidth, naturalHeight, style } = $("picture");
   style.width = naturalHeight < 96 ? `${(96 * naturalWidth) / naturalHeight}px` : "";
 });
-// Browsers do not show TIFF files; the reading is shown without the picture.
+// Most browsers cannot show TIFF files; the reading is then shown without the picture.
 $("picture").addEventListener("error", () => ($("photo").hidden = true));
 $("file").addEventListener("change", () => {
   const [file] = $("file").files;
@@ -234,7 +234,7 @@ document.addEventListener("paste", (event) => {
   if (file) readPhoto(file);
 });
 for (const kind of ["dragenter", "dragover", "dragleave", "drop"]) {
-  // On the whole page, because a browser leaves the page to open a file that misses the field.
+  // On the whole page: if a file is dropped outside the field, a browser would open it instead.
   document.addEventListener(kind, (event) => {
     event.preventDefault();
     $("drop").classList.toggle("over", kind === "dragenter" || kind === "dragover");
@@ -266,15 +266,15 @@ function sentence(readings) {
     const doubtful = readings.filter((reading) => !reading.is_digit).length;
     const weakest = Math.min(...readings.map((reading) => reading.probability));
     return doubtful
-      ? `${readings.length} signs; ${doubtful} of them ${doubtful === 1 ? "is" : "are"} probably no digit.`
-      : `${readings.length} digits; the least sure one ${percent(weakest)}.`;
+      ? `${readings.length} signs; ${doubtful} of them ${doubtful === 1 ? "is" : "are"} probably not a digit.`
+      : `${readings.length} digits; lowest probability ${percent(weakest)}.`;
   }
   const [reading] = readings;
-  if (!reading.is_digit) return `Probably no digit. It looks most like ${reading.digit}.`;
+  if (!reading.is_digit) return `Probably not a digit. The most similar digit is ${reading.digit}.`;
   const second = reading.runner_up_probability >= 0.005
-    ? ` Otherwise ${reading.runner_up}, ${percent(reading.runner_up_probability)}.`
+    ? ` Second: ${reading.runner_up}, ${percent(reading.runner_up_probability)}.`
     : "";
-  return `${percent(reading.probability)} sure.${second}`;
+  return `Probability ${percent(reading.probability)}.${second}`;
 }
 
 function show(result) {
@@ -342,7 +342,7 @@ function renderSeen(reading) {
   if (reading) {
     paintPixels(canvas, reading.pixels, models[chosenModel].pixel_max);
     const size = `${canvas.width} by ${canvas.height} pixels`;
-    canvas.setAttribute("aria-label", `The image that the model sees, ${size}; it reads ${reading.digit}`);
+    canvas.setAttribute("aria-label", `Input image of the model, ${size}; prediction ${reading.digit}`);
   } else {
     canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
     canvas.setAttribute("aria-label", "No image yet");
@@ -351,7 +351,7 @@ function renderSeen(reading) {
 
 function renderParts(readings) {
   $("parts-block").hidden = readings.length < 2;
-  // Keep the buttons: the focus would be lost with them.
+  // Reuse the buttons, so that the focus is not lost.
   const list = $("parts");
   const count = readings.length < 2 ? 0 : readings.length;
   while (list.children.length > count) list.lastElementChild.remove();
@@ -376,8 +376,8 @@ function renderParts(readings) {
     label.textContent = isDigit ? digit : "?";
     label.classList.toggle("doubtful", !isDigit);
     button.setAttribute("aria-pressed", index === chosenPart);
-    const name = isDigit ? `${digit}, ${percent(probability)}` : "probably no digit";
-    button.setAttribute("aria-label", `Place ${index + 1}: ${name}`);
+    const name = isDigit ? `${digit}, ${percent(probability)}` : "probably not a digit";
+    button.setAttribute("aria-label", `Position ${index + 1}: ${name}`);
   });
 }
 

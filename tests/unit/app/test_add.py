@@ -58,7 +58,10 @@ KAGGLE = ("--unlabelled", "--dataset", "digits", "--model", "svc")
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("add ../digits.csv --name digits", "'digits' is in datasets of params.yaml already; ch"),
+        (
+            "add ../digits.csv --name digits",
+            "'digits' already exists in datasets of params.yaml; ch",
+        ),
         ("add ../digits.csv --name Own", "--name: 'Own'; must begin with a lower-case letter"),
         ("add ../digits.csv --name 1st", "--name: '1st'; must begin with a lower-case letter"),
         ("add ../digits.csv --name own-1", "--name: 'own-1'; must begin with a lower-case letter"),
@@ -66,8 +69,8 @@ KAGGLE = ("--unlabelled", "--dataset", "digits", "--model", "svc")
         ("add ../nine.csv --name own", "../nine.csv: no label found: column 1 is 0 in 90% of"),
         ("add .. --name own", "..: it has 'digits.csv'; must have one subfolder per digit"),
         ("add ../test.csv --name own", "../test.csv: 64 columns are whole images, and none is l"),
-        ("add ../digits.csv --name own --height 8", "--height and --width belong together"),
-        ("add ../digits.csv --name own --ink 8", "--paper and --ink belong together"),
+        ("add ../digits.csv --name own --height 8", "--height and --width must be given together"),
+        ("add ../digits.csv --name own --ink 8", "--paper and --ink must be given together"),
         ("add ../digits.csv --name own --ink nan --paper 0", "--ink: nan; must be a finite number"),
         ("add ../digits.csv --name own --height 0 --width 8", "--height: 0; must be at least 1"),
         (
@@ -75,7 +78,7 @@ KAGGLE = ("--unlabelled", "--dataset", "digits", "--model", "svc")
             "must be height × width = 7 × 8 = 56",
         ),
         ("add ../digits.csv --name own --model svc", "--model: only for a table without labels"),
-        ("add ../test.csv --name own --unlabelled", "--dataset: missing; --unlabelled needs it"),
+        ("add ../test.csv --name own --unlabelled", "--dataset: missing; --unlabelled requires it"),
         (
             "add ../test.csv --name own --unlabelled --dataset letters --model svc",
             "dataset 'letters' is unknown; allowed: digits, mnist",
@@ -141,10 +144,10 @@ def test_add_says_what_it_found_and_remove_leaves_nothing(
     assert printed == (
         "../digits.csv\n"
         "  images   200 of 8×8 pixels\n"
-        "  pixels   from 0 to 16; paper is 0, ink is 16; kept as 0 to 16\n"
+        "  pixels   from 0 to 16; paper is 0, ink is 16; stored as 0 to 16\n"
         "  table    separated by comma, with a header\n"
         "  columns  label, pixels\n"
-        "  writers  not named\n"
+        "  writers  unknown\n"
         "  digits   0: 21, 1: 19, 2: 20, 3: 21, 4: 19, 5: 20, 6: 21, 7: 20, 8: 19, 9: 20\n"
         "Added datasets.own to params.yaml and a copy of the data, which DVC tracks: "
         "data/sources/own/digits.csv\n"
