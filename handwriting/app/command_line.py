@@ -71,8 +71,8 @@ def _describe(error: OSError) -> str:
 
 
 def _drop_output() -> None:
-    """Send to nowhere what standard output still holds."""
-    with contextlib.suppress(OSError):  # it may be no file
+    """Discard what is still in the buffer of standard output."""
+    with contextlib.suppress(OSError):  # it may not be a file
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -201,7 +201,7 @@ def test_a_dataset_whose_models_have_the_names_of_others_is_refused(repository: 
 
 
 def test_a_graph_without_artifacts_stays_as_it_is(repository: Path) -> None:
-    text = Path("dvc.yaml").read_text().partition("# Models that others")[0]
+    text = Path("dvc.yaml").read_text().partition("# Models that can be downloaded")[0]
     Path("dvc.yaml").write_text(text)
     command_line.main(["add", "../digits.csv", "--name", "own"])
     assert Path("dvc.yaml").read_text() == text
