@@ -328,7 +328,8 @@ def _reduced(values: Floats, side: int) -> Floats:
     factor = side / max(values.shape)
     if factor >= 1:
         return values
-    height, width = (max(1, round(length * factor)) for length in values.shape)
+    # A polynomial of degree 2 needs three positions in each axis.
+    height, width = (max(min(length, 3), round(length * factor)) for length in values.shape)
     return _resize(values, height, width)
 
 
