@@ -153,6 +153,6 @@ def _compute_features(model: Pipeline, train: LabelledImages) -> npt.NDArray[Any
 
 def _parallel_fits(classifier: ClassifierMixin) -> parallel_config:
     """Return how joblib runs many fits of a classifier, as a context manager."""
-    # A fit of the SVC uses all cores itself. Threads start at once and end in silence on Ctrl-C;
-    # worker processes do neither, and were not faster.
+    # A fit of the SVC uses all cores itself. Threads start immediately and stop silently on
+    # Ctrl-C; worker processes do neither and were not faster.
     return parallel_config("threading", n_jobs=1 if isinstance(classifier, SVC) else -1)

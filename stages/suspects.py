@@ -11,7 +11,7 @@ from handwriting.tables import Row
 from stages.common import paths, read_params
 from stages.common.outputs import atomic_write, write_csv
 
-# The agreement of fewer models says nothing.
+# Agreement between fewer models is not informative.
 _FEWEST_MODELS = 2
 
 

@@ -1,4 +1,4 @@
-"""How far a model's probabilities can be trusted: calibration, and rejection of doubtful images."""
+"""Calibration of a model's probabilities, and rejection of doubtful images."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

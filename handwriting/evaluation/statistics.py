@@ -187,7 +187,7 @@ def images_needed(
         sizes = np.arange(1, largest + 1)
         short = np.flatnonzero(power(sizes, accuracy, claimed, confidence) < wanted_power)
         last = int(sizes[short[-1]]) if len(short) else 0
-        # The oscillation decreases: what holds up to twice the number holds beyond it.
+        # The oscillation decreases: a power that is reached up to twice the number stays reached.
         if last < largest // 2:
             return last + 1
         largest *= 2

@@ -1,4 +1,4 @@
-"""How far a model's probabilities can be trusted, as a figure."""
+"""Reliability chart and reject curve as a figure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from handwriting.figures import style
 
 Row = Mapping[str, Any]
 
-# The bottom of the logarithmic axis, which stands for no mistakes.
+# The lower end of the logarithmic axis, where zero mistakes are drawn.
 _NO_ERROR = 1e-4
 
 

@@ -1,8 +1,8 @@
 """Saves and loads fitted models: without pickle, and with the same bytes for the same fit.
 
-A model file says of itself that it is whole. It ends with a checksum of everything before it, and
-`load` compares it before it expands or creates anything. This finds damage. It is not a signature:
-anyone who forges a file can also compute its checksum. So `load` checks the content as well.
+A model file ends with a checksum of its content. `load` verifies it before it decompresses or
+creates anything, which detects damage. The checksum is not a signature: anyone who forges a file
+can also compute it, so `load` checks the content as well.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ TRUSTED_TYPES = [
     "sklearn.tree._tree.Tree",
 ]
 
-# A change of what a model file contains gets another number. Files of other numbers are refused.
+# Increase this number when the content of a model file changes. Other numbers are refused.
 _FORMAT = 3
 # The end of a model file. The checksum is that of all bytes before it, with the format number.
 _SEAL = re.compile(rb"handwriting model, format (\d+), SHA-256 ([0-9a-f]{64})\Z")
@@ -45,7 +45,7 @@ _N_DIGITS = 64
 # The largest model, MNIST's forest, has 106 MiB when expanded. What expands to far more is refused.
 _MAX_BYTES = 2**30
 
-# The largest values of what the memory for one image depends on; those of params.yaml are smaller.
+# Upper limits of what determines the memory for one image; params.yaml allows less.
 _LARGEST = {"height": 1024, "width": 1024, "pixel_max": 255, "size": 1024}
 _LARGEST |= {"n_cells": 64, "n_orientations": 64}
 
@@ -76,8 +76,8 @@ def load(path: Path) -> Pipeline:
         problem = _find_problem(model)
     except UntrustedTypesFoundException as error:
         raise InputError(f"{path}: not loaded: {error}") from None
-    # The file is as somebody wrote it, and zipfile, json, NumPy, skops and the estimators raise
-    # nearly everything for content that they do not expect.
+    # For unexpected content, zipfile, json, NumPy, skops and the estimators raise almost any
+    # exception.
     except Exception as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: not a model file ({reason}); run `dvc repro`") from None
@@ -168,7 +168,7 @@ def _find_problem(model: Any) -> str | None:
 
 
 def _is_framing(images: Any) -> bool:
-    """Return whether the first step knows a box that fits in an image, so that it can be filled."""
+    """Return whether the first step of a model has a valid box, which fits in an image."""
     box = [getattr(images, name, None) for name in ("box_height_", "box_width_")]
     shape = [getattr(images, name, None) for name in ("height", "width")]
     flags = [getattr(images, name, None) for name in ("by_mass_", "one_size_")]
@@ -202,7 +202,7 @@ def _is_sound(tree: Any) -> bool:
 
 
 def _has_usual_sizes(model: Pipeline) -> bool:
-    """Return whether a model takes images of a known size and makes none that fill the memory."""
+    """Return whether the image and feature sizes of a model are within the limits."""
     found = model.get_params()
     features = getattr(model["features"], "transformer_", None)
     if features is not None:

@@ -33,8 +33,8 @@ _TEMPORARY_FOLDER = re.compile(r"\.[^/]+\.tmp-[^/]+/")
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path for a file or a folder that replaces `path` at the end of the block.
 
-    If the block fails, `path` is unchanged and nothing temporary is left. What an earlier process
-    left because it was killed is deleted. DVC and git ignore the temporary names.
+    If the block fails, `path` is unchanged and nothing temporary is left. Temporary files of
+    an earlier process that was killed are deleted. DVC and git ignore the temporary names.
 
     Raises
     ------

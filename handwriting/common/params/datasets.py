@@ -78,7 +78,7 @@ Role = Literal["label", "one_hot", "writer", "pixels", "ignored"]
 
 
 class Table(StrictModel):
-    """A table in another form: what `handwriting add` found out about it.
+    """A table in another format, as detected by `handwriting add`.
 
     Attributes
     ----------
@@ -198,7 +198,7 @@ class Calibration(StrictModel):
         Number of folds of all training images. Writers are not divided where they are known.
     n_images : int
         Number of images to calibrate on: folds are validated, each by a further fit of the model,
-        until there are so many.
+        until this number is reached.
     """
 
     n_folds: FoldCount
