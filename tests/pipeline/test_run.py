@@ -53,7 +53,7 @@ def test_an_interrupt_stops_the_run_with_one_line(small: Repository, stage: str)
     def edit(params: dict) -> None:
         digits = params["datasets"]["digits"]
         digits["grids"]["forest"]["n_estimators"] = [400]
-        digits["models"]["forest"]["n_estimators"] = 20_000
+        digits["models"]["forest"]["n_estimators"] = 10_000
 
     small.edit_params(edit)
     targets = ["dvc", "repro", "--quiet", stage.replace("digits-forest", "digits-tree")]
