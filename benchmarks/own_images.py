@@ -185,7 +185,7 @@ def _times(recognizer: Recognizer, pixels: UInt8Array) -> str:
         for _ in range(N_REPEATS):
             start = time.perf_counter()
             with contextlib.redirect_stdout(io.StringIO()) as out:
-                prediction.predict(recognizer, [name], CsvWriter(out))
+                prediction.predict(recognizer, prediction.expand([name]), CsvWriter(out))
             whole.append(time.perf_counter() - start)
             start = time.perf_counter()
             predicted = recognizer.model.predict(pixels)
