@@ -407,7 +407,7 @@ def test_a_model_of_a_later_format_is_refused(whole: bytes, path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["tree", "svc"])
 def test_a_model_of_the_format_without_a_learned_frame_is_refused(name: str) -> None:
-    """Format 2 did not say how digits lie in their images."""
+    """Format 2 has no learned framing."""
     path = PUBLISHED / f"format_2_{name}.skops"
     assert refusal(path) == (
         f"{path}: a model file of format 2; this version of the project reads format 3; "

@@ -65,22 +65,22 @@ def test_a_picture_half_black_and_half_white_has_no_colour_of_paper() -> None:
 @pytest.mark.parametrize("ink_height", [6, 12])
 def test_where_digits_are_centred_by_their_box_size_and_place_are_free(ink_height: int) -> None:
     """Only what is larger than the box is scaled."""
-    lay = Framing(TIGHT.image, 10, 10, by_mass=False)
+    framing = Framing(TIGHT.image, 10, 10, by_mass=False)
     grey = np.full((16, 16), 255, dtype=np.uint8)
     grey[1 : 1 + ink_height, 4:6] = 0
-    unchanged = normalize.already_framed(grey, lay)
+    unchanged = normalize.already_framed(grey, framing)
     assert (unchanged is not None) == (ink_height <= 10)
-    free = dataclasses.replace(lay, one_size=False)
+    free = dataclasses.replace(framing, one_size=False)
     np.testing.assert_array_equal(normalize.already_framed(grey, free), 255 - grey)
 
 
 def test_where_sizes_differ_the_mass_must_still_be_in_the_middle() -> None:
-    lay = dataclasses.replace(MNIST, one_size=False)
+    framing = dataclasses.replace(MNIST, one_size=False)
     grey = np.zeros((28, 28), dtype=np.uint8)
     grey[10:19, 12:17] = 255
-    np.testing.assert_array_equal(normalize.already_framed(grey, lay), grey)
+    np.testing.assert_array_equal(normalize.already_framed(grey, framing), grey)
     assert normalize.already_framed(grey, MNIST) is None
-    assert normalize.already_framed(np.roll(grey, 2, axis=1), lay) is None
+    assert normalize.already_framed(np.roll(grey, 2, axis=1), framing) is None
 
 
 @settings(max_examples=40, deadline=None)
@@ -155,16 +155,17 @@ def test_light_from_one_side_changes_little(angle: float, darkest: float) -> Non
     assert difference(expected, found) < 0.15
 
 
-@pytest.mark.parametrize("lay", [MNIST, DIGITS, SIXTEEN, TIGHT], ids=str)
-def test_the_digit_fits_its_box_and_has_full_ink(lay: Framing) -> None:
-    prepared = normalize.prepare(seven(150), lay)
+@pytest.mark.parametrize("framing", [MNIST, DIGITS, SIXTEEN, TIGHT], ids=str)
+def test_the_digit_fits_its_box_and_has_full_ink(framing: Framing) -> None:
+    prepared = normalize.prepare(seven(150), framing)
     rows, columns = np.flatnonzero(prepared.any(axis=1)), np.flatnonzero(prepared.any(axis=0))
-    assert rows[-1] - rows[0] + 1 == lay.box_height
-    assert columns[-1] - columns[0] + 1 <= lay.box_width
-    assert prepared.max() == lay.image.pixel_max
-    if lay.by_mass:
+    assert rows[-1] - rows[0] + 1 == framing.box_height
+    assert columns[-1] - columns[0] + 1 <= framing.box_width
+    assert prepared.max() == framing.image.pixel_max
+    if framing.by_mass:
         ink = prepared.astype(float)
-        assert abs((ink.sum(1) @ np.arange(len(ink))) / ink.sum() - lay.image.height // 2) <= 0.5
+        down = (ink.sum(1) @ np.arange(len(ink))) / ink.sum()
+        assert abs(down - framing.image.height // 2) <= 0.5
 
 
 def test_pixels_of_the_digits_count_dots() -> None:
