@@ -41,7 +41,7 @@ PRODUCTS = "matrix products"
 # Functions of the active-set solver whose share of the fit is reported.
 KERNEL_ROWS, KERNEL_MATRICES, LIBSVM = "kernel rows", "kernel matrices", "libsvm"
 FIT_PARTS = {
-    KERNEL_ROWS: "handwriting.svm.active_set._Pair.kernel_rows",
+    KERNEL_ROWS: "handwriting.svm.pair.Pair.kernel_rows",
     KERNEL_MATRICES: "handwriting.svm.active_set._KernelMatrix.extend",
     LIBSVM: "handwriting.svm.active_set._solve_active",
 }

@@ -93,6 +93,25 @@ class Kernel:
                 products += self.coef0
                 np.tanh(products, out=products)
 
+    def diagonal(self, norms: Floats) -> NDArray[np.float64]:
+        """Return the kernel value of each sample with itself.
+
+        Parameters
+        ----------
+        norms : ndarray of shape (n,)
+            Squared norms of the samples.
+        """
+        match self.name:
+            case "rbf":
+                return np.ones(len(norms))
+            case "poly":
+                values = (self.gamma * norms.astype(np.float64) + self.coef0) ** self.degree
+            case "sigmoid":
+                values = np.tanh(self.gamma * norms.astype(np.float64) + self.coef0)
+            case _:
+                values = norms.astype(np.float64)
+        return np.asarray(values)
+
 
 def squared_norms(X: Floats) -> NDArray[np.float64]:
     """Compute the squared norm of each row in double precision.

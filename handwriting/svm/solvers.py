@@ -18,8 +18,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
-from handwriting.svm import active_set
+from handwriting.svm import one_vs_one
 from handwriting.svm.kernels import Floats, Kernel, squared_norms
+from handwriting.svm.pair import PairSolution, Settings
 
 SOLVER_VARIABLE = "HANDWRITING_SVC_SOLVER"
 
@@ -219,19 +220,19 @@ def _onedal_obstacle(task: _Task) -> str | None:
 
 
 def _fit_with_active_sets(task: _Task) -> dict[str, Any]:
-    problem = active_set.Problem(
+    problem = one_vs_one.Problem(
         X=task.X,
         norms=task.norms.astype(task.working_dtype),
         classes=task.codes,
         bounds=task.bounds,
         kernel=task.kernel,
     )
-    settings = active_set.Settings(
+    settings = Settings(
         tol=task.parameters["tol"],
         shrinking=task.parameters["shrinking"],
         cache_size=task.parameters["cache_size"],
     )
-    pairs = active_set.solve(problem, settings)
+    pairs = one_vs_one.solve(problem, settings)
     return {
         "classes_": task.classes,
         "class_weight_": task.class_weight,
@@ -242,7 +243,7 @@ def _fit_with_active_sets(task: _Task) -> dict[str, Any]:
 
 
 def _to_sklearn_layout(
-    pairs: list[active_set.PairSolution], X: Floats, codes: NDArray[np.intp], n_classes: int
+    pairs: list[PairSolution], X: Floats, codes: NDArray[np.intp], n_classes: int
 ) -> dict[str, NDArray[Any]]:
     """Combine the solutions of all pairs into scikit-learn's arrays."""
     is_support = np.zeros(len(X), dtype=bool)

@@ -59,7 +59,7 @@ class SVC(ClassifierMixin, BaseEstimator):
     cache_size : float, default=200
         Size of the solver's kernel cache in MB, > 0. With the solvers 'active_set' and 'onedal',
         the threads share this size. With 'active_set', each thread may need the same size again
-        for the kernel matrix of its active set.
+        for the kernel matrix of its active or working set.
     class_weight : dict or 'balanced', default=None
         Factor of C for each class.
     max_iter : int, default=-1
@@ -104,9 +104,10 @@ class SVC(ClassifierMixin, BaseEstimator):
     -----
     Problems with many samples and many features are solved with active sets. Others are solved
     with oneDAL if it is installed, else with libsvm. Problems that neither of these two solvers
-    can solve are solved with libsvm. Within the active-set solver, libsvm solves a pair of classes
-    whose active set becomes too large for `cache_size`. The environment variable
-    ``HANDWRITING_SVC_SOLVER`` (``active_set``, ``onedal`` or ``libsvm``) forces a solver.
+    can solve are solved with libsvm. Within the active-set solver, a pair of classes with many
+    samples, or whose active set becomes too large for `cache_size`, is decomposed further: its
+    kernel values are computed block by block. The environment variable ``HANDWRITING_SVC_SOLVER``
+    (``active_set``, ``onedal`` or ``libsvm``) forces a solver.
 
     The rbf kernel is evaluated in single precision if all samples are float32 and its exponents
     are small. Predictions also require that the dual coefficients are small; the error of the

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from benchmarks.deformation import _interpolate, deform
+from benchmarks.deformation import Distortion, _interpolate, deform, distort
 from handwriting.common.images import LabelledImages
 
 
@@ -50,3 +50,24 @@ def test_images_of_any_shape_stay_in_their_range() -> None:
     assert found.shape == images.shape
     assert found.min() >= 0
     assert found.max() <= 255
+
+
+def test_a_distortion_of_size_0_changes_almost_nothing(some: np.ndarray) -> None:
+    found = distort(some, Distortion(0, 0, 1e-6, 4), np.random.default_rng(0))
+    np.testing.assert_allclose(found, some, atol=0.01)
+
+
+def test_affine_distortions_are_those_of_scipy(some: np.ndarray) -> None:
+    size = Distortion(angle=0.3, scale=0.2, amplitude=0, smoothness=4)
+    found = distort(some, size, np.random.default_rng(5))
+    angles, slants, heights, widths = np.random.default_rng(5).uniform(-1, 1, (4, 20))
+    for index, image in enumerate(some):
+        angle, slant = 0.3 * angles[index], 0.3 * slants[index]
+        rotation = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+        shear = [[1, 0], [np.tan(slant), 1]]
+        scale = np.diag([1 + 0.2 * heights[index], 1 + 0.2 * widths[index]])
+        matrix = scale @ rotation @ shear
+        centre = np.array([13.5, 13.5])
+        expected = ndimage.affine_transform(image, matrix, centre - matrix @ centre, order=1)
+        # scipy treats points up to one pixel outside the image differently
+        np.testing.assert_allclose(found[index, 2:-2, 2:-2], expected[2:-2, 2:-2], atol=0.05)
