@@ -1,4 +1,4 @@
-"""Measures what features, kernels and more are worth: ``python -m benchmarks.recognition``.
+"""Measures the effect of features, kernels and more: ``python -m benchmarks.recognition``.
 
 Every recipe is cross-validated on the training images of its dataset: on MNIST in three folds that
 share no writer, on the digits in five folds of consecutive rows. The test images are not used. The
@@ -50,7 +50,7 @@ Array = npt.NDArray[Any]
 
 PARAMS = read_params.load()
 REPORT = Path(__file__).with_suffix(".md")
-SHUFFLED = ", folds shuffled: writers on both sides"
+SHUFFLED = ", shuffled folds"
 
 
 def most_probable(classifier: Any, features: Array) -> Array:
@@ -104,7 +104,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Result:
-    """What was measured: mistakes on all folds, support vectors and CPU seconds of one fold."""
+    """Mistakes on all folds; mean support vectors and fit seconds per fold; feature seconds."""
 
     mistakes: int
     n_vectors: float
@@ -373,36 +373,38 @@ def render_report(
     names += [f"{name}{SHUFFLED}" for name in names[:2]]
     missing = [name for name in names if name not in on_mnist]
     lines = [
-        "# What features, kernels and more are worth",
+        "# Effect of features, kernels and more",
         "",
-        "Cross-validation on training images; the test images were not used. The first row of each "
-        "table is `svc` as `params.yaml` has it. A row differs from it only in what it names. The "
-        "predicted digit is the most probable one, as in the pipeline, unless a row says "
-        "otherwise. `python -m benchmarks.recognition` measures all rows again.",
+        "Cross-validation on training images. The test images were not used. The first row of each "
+        "table is `svc` with the values of `params.yaml`. Each other row differs from it only in "
+        "what it names. The predicted digit is the most probable one, as in the pipeline, unless a "
+        "row states otherwise. `python -m benchmarks.recognition` repeats all measurements.",
         "",
-        "Seconds are CPU time of all threads, user and system, so that other jobs disturb them "
-        "little: of the features of all images and of one fit. Models that compute features "
-        "themselves (means of several models, affine copies) have all of it in the fit, and means "
-        "of probabilities the fits for calibration, too. Measured on "
+        "Seconds are CPU time of all threads, so that other jobs on the machine hardly change "
+        "them: for the features of all images, and for one fit. Models that compute features "
+        "themselves (means of several models, affine copies) have all of it in the fit. Means of "
+        "probabilities also include the fits for calibration. Measured on "
         f"{os.cpu_count()} cores ({platform.machine()}).",
         "",
         "## MNIST",
         "",
-        f"{n_mnist:,} images in three folds that share no writer unless a row says otherwise. Two "
-        "rows must differ by about twice the square root of the number of images that only one of "
-        "them gets right before the difference means anything: here about 20 mistakes. "
-        "The dictionaries of patches are learned from the images of all folds, without labels, "
-        "which can only help these rows. The hyperparameters of the polynomial kernels, of the "
-        "intersection kernel's rbf and of the patches are from a few trials on the first fold, "
-        "those of other kernels and of means are guesses.",
+        f"{n_mnist:,} images in three folds that share no writer unless a row states otherwise. "
+        "The difference between two rows is significant if it exceeds about twice the square root "
+        "of the number of images that only one of them classifies correctly: about 20 mistakes for "
+        "models as similar as most of these, more for others. The best of many rows is better by "
+        "chance more often than a single one. The dictionaries of patches are learned from the "
+        "images of all folds, without labels, which can only help these rows. The hyperparameters "
+        "of the polynomial kernels, of the rbf of the intersection kernel's feature map and of the "
+        "patches come from a few trials on the first fold. Those of other kernels and of means are "
+        "guesses.",
         "",
         *table(on_mnist, n_mnist),
         "",
-        *(["Not measured yet:", "", *(f"- {name}" for name in missing), ""] if missing else []),
+        *(["Not measured:", "", *(f"- {name}" for name in missing), ""] if missing else []),
         "## Digits",
         "",
-        f"{n_digits} images in five folds of consecutive rows. By the same rule, most differences "
-        "here are chance.",
+        f"{n_digits} images in five folds of consecutive rows. By the same rule, differences of up "
+        "to about 6 mistakes are within chance.",
         "",
         *table(on_digits, n_digits),
         "",
@@ -413,7 +415,7 @@ def render_report(
 def table(results: dict[str, Result], n_images: int) -> list[str]:
     """Return the rows of a table."""
     return [
-        "| recipe | mistakes | error | support vectors | features, CPU s | fit, CPU s |",
+        "| variant | mistakes | error | support vectors | features, CPU s | fit, CPU s |",
         "|---|---|---|---|---|---|",
         *(
             f"| {name} | {result.mistakes:,} | {result.mistakes / n_images:.2%} | "
