@@ -13,6 +13,7 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -21,20 +22,24 @@ from handwriting.common.params.schema import Params
 from stages.common import paths
 from tools.changed_params import BeforeRun
 from tools.check_params import check
-from tools.free_space import explain_full_disk, state_folder
+from tools.free_space import StallWatch, explain_full_disk, state_folder
 from tools.leftovers import delete_damaged_notes, delete_leftovers
 from tools.lock_file import read_stages
 from tools.prune import prune
 from tools.verify import cache_folder, verify
 
+# How often to look whether DVC still goes on.
+_SECONDS_BETWEEN_LOOKS = 5
 _PER_DATASET = ("describe", "compare", "suspects", "claims")
 
 
 class _Dvc:
-    """Runs DVC commands in the foreground and remembers an interrupt."""
+    """Runs DVC commands in the foreground; remembers an interrupt and a stop on a full disk."""
 
-    def __init__(self) -> None:
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self.folders = folders  # where DVC writes
         self.was_interrupted = False
+        self.is_stalled = False
         signal.signal(signal.SIGINT, self._note_interrupt)
 
     def _note_interrupt(self, signum: int, frame: FrameType | None) -> None:
@@ -44,9 +49,17 @@ class _Dvc:
 
     def succeeds(self, *arguments: str) -> bool:
         """Run a command; the terminal sends Ctrl-C to it as well."""
-        if self.was_interrupted:
+        if self.was_interrupted or self.is_stalled:
             return False
-        return subprocess.run(["dvc", *arguments], check=False).returncode == 0
+        process = subprocess.Popen(["dvc", *arguments])
+        watch = StallWatch(process.pid, self.folders)
+        while True:
+            try:
+                return process.wait(timeout=_SECONDS_BETWEEN_LOOKS) == 0
+            except subprocess.TimeoutExpired:
+                self.is_stalled = watch.is_stalled()
+                if self.is_stalled:
+                    process.kill()
 
 
 def main() -> None:
@@ -59,13 +72,14 @@ def main() -> None:
     if removed:
         print(f"Deleted the results of removed stages: {', '.join(removed)}")
     _create_source_folders(params)
-    dvc = _Dvc()
+    cache = cache_folder()
+    folders = [Path.cwd(), cache, state_folder()]
+    dvc = _Dvc(folders)
     before = BeforeRun.take()
     is_complete = _reproduce(dvc, params)
-    cache = cache_folder()
     forgotten = [] if _lock_damage() else before.forget_other_values(cache)
     if forgotten or not is_complete:
-        _explain_failure(dvc, forgotten, cache)
+        _explain_failure(dvc, forgotten, folders)
         sys.exit(INTERRUPTED if dvc.was_interrupted else 1)
     delete_leftovers(cache)
     dvc.succeeds("metrics", "show")
@@ -126,7 +140,7 @@ def _lock_damage() -> str | None:
     return None
 
 
-def _explain_failure(dvc: _Dvc, forgotten: list[str], cache: Path) -> None:
+def _explain_failure(dvc: _Dvc, forgotten: list[str], folders: Sequence[Path]) -> None:
     done = subprocess.run(["dvc", "status", "--json"], check=False, capture_output=True, text=True)
     stale = sorted(json.loads(done.stdout)) if done.returncode == 0 else ["unknown"]
     if dvc.was_interrupted:
@@ -136,7 +150,10 @@ def _explain_failure(dvc: _Dvc, forgotten: list[str], cache: Path) -> None:
             "params.yaml changed during the run; some results may be those of the old values, so "
             "their stages will run again"
         )
-    elif full := explain_full_disk([Path.cwd(), cache, state_folder()]):
+    elif dvc.is_stalled:
+        cause = explain_full_disk(folders) or "a disk was full"
+        reason = f"DVC did not go on and was stopped: {cause}"
+    elif full := explain_full_disk(folders):
         reason = full
     else:
         reason = "a stage failed; its message is above"
