@@ -30,9 +30,11 @@ diff: page ## compare metrics and charts with the last commit; writes dvc_plots/
 	@dvc plots diff --out dvc_plots/diff
 
 # The HTML template of `dvc plots show` and `dvc plots diff`. It contains Vega; DVC's default template
-# loads Vega from the network.
+# loads Vega from the network. The configuration is written only once, because DVC would lose it on a
+# full disk.
 page: .dvc/plots_page.html
-	@dvc config --local plots.html_template plots_page.html
+	@test "$$(dvc config --local plots.html_template 2>/dev/null)" = plots_page.html || \
+		dvc config --local plots.html_template plots_page.html
 
 .dvc/plots_page.html: $(ENVIRONMENT) tools/plots_page.py stages/templates/plots_page.html.jinja $(wildcard handwriting/pages/*.py)
 	@python -m tools.plots_page

@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from dvc.utils.serialize import modify_yaml
-
 from handwriting.common.errors import InputError
 from handwriting.common.params.yaml_reader import read_yaml
 from stages.common import paths
-from tools.lock_file import LOCK, read_stages
+from tools.lock_file import change_stages, read_stages
 
 # The clock of a file system may be behind the clock of the system by this many seconds.
 _CLOCK_TOLERANCE = 2
@@ -63,9 +61,9 @@ class BeforeRun:
                 if not any(record.parent.iterdir()):  # DVC expects a record in each folder
                     record.parent.rmdir()
         if names:
-            with modify_yaml(LOCK) as lock:  # DVC's own writer keeps the layout of the file
+            with change_stages() as stages:
                 for name in names:
-                    del lock["stages"][name]
+                    del stages[name]
         return names
 
 

@@ -1,14 +1,18 @@
-"""Reads the stages of ``dvc.lock`` for the tools that change what it names."""
+"""Reads and changes the stages in ``dvc.lock``."""
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from dvc.exceptions import DvcException
 from dvc.schema import COMPILED_LOCKFILE_SCHEMA
-from dvc.utils.serialize import load_yaml
+from dvc.utils.serialize import load_yaml, modify_yaml
 from voluptuous import Invalid
 
 from handwriting.common.errors import InputError
+from stages.common.outputs import atomic_write
 
 LOCK = Path("dvc.lock")
 
@@ -35,3 +39,19 @@ def read_stages() -> dict[str, Any]:
     ):
         raise InputError(f"{LOCK}: damaged; run `git checkout {LOCK}`")
     return dict(stages)
+
+
+@contextmanager
+def change_stages() -> Iterator[dict[str, Any]]:
+    """Yield the entries of the stages; write them at the end of the block.
+
+    Raises
+    ------
+    InputError
+        If the system does not let the file be written. The file is unchanged then.
+    """
+    with atomic_write(LOCK) as temporary:
+        shutil.copyfile(LOCK, temporary)
+        # DVC's own writer keeps the layout of the file.
+        with modify_yaml(temporary) as lock:
+            yield lock["stages"]

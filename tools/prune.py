@@ -14,7 +14,7 @@ from typing import Any
 
 from handwriting.common.params.yaml_reader import read_yaml
 from stages.common import read_params
-from tools.lock_file import LOCK, read_stages
+from tools.lock_file import LOCK, change_stages, read_stages
 
 GRAPH = Path("dvc.yaml")
 
@@ -92,12 +92,9 @@ def _delete(path: Path) -> None:
 
 
 def _remove_from_lock(names: Collection[str]) -> None:
-    # DVC's own writer keeps the format of the file.
-    from dvc.utils.serialize import modify_yaml
-
-    with modify_yaml(LOCK) as lock:
+    with change_stages() as stages:
         for name in names:
-            del lock["stages"][name]
+            del stages[name]
 
 
 def _delete_unknown(datasets: Collection[str], models: Collection[str]) -> list[str]:

@@ -26,31 +26,36 @@ class _Record:
     """What each test that has passed says about its run, in the process that reports.
 
     It is kept in pytest's cache from run to run: after a failure, `make test-faults-rest` runs only
-    what has not passed yet, and the table has everything.
+    what has not passed yet, and the table has everything. With `WRITE_FAULTS=selected`, a run of
+    some tests replaces their rows and leaves the others as they are on the page.
     """
 
     KEY = "faults/passed"
 
-    def __init__(self, config: pytest.Config, is_continued: bool) -> None:
+    def __init__(self, config: pytest.Config, wanted: str) -> None:
         self.cache = config.cache
-        self.passed = self.cache.get(self.KEY, {}) if is_continued else {}
+        self.wanted = wanted
+        self.passed = self.cache.get(self.KEY, {}) if wanted == "rest" else {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Remember a test that has passed."""
         if report.when == "call" and report.passed:
             self.passed[report.nodeid] = [tuple(value) for value in report.user_properties]
-            self.cache.set(self.KEY, self.passed)
+            if self.wanted != "selected":
+                self.cache.set(self.KEY, self.passed)
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Write the table if no test failed."""
         if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
-            said = [value for values in self.passed.values() for value in values]
-            table.write(
-                [tuple(value) for name, value in said if name == "outcome"],
-                [value for name, value in said if name == "input"],
-                [tuple(value) for name, value in said if name == "fuzzer"],
-                [tuple(value) for name, value in said if name == "machine"],
-            )
+            said = table.Record()
+            for values in self.passed.values():
+                for name, value in values:
+                    said.add(name, value)
+            record = table.Record()
+            if self.wanted == "selected":
+                record = table.read()
+            record.update(said)
+            table.write(record)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -65,4 +70,4 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Record what happens in `make test-faults`."""
     wanted = os.environ.get("WRITE_FAULTS")
     if wanted and not hasattr(session.config, "workerinput"):
-        session.config.pluginmanager.register(_Record(session.config, wanted == "rest"))
+        session.config.pluginmanager.register(_Record(session.config, wanted))

@@ -143,6 +143,14 @@ class DamagedPipeline(Repository):
         assert self.succeed("git", "status", "--short") == ""
 
 
+def remove(path: Path) -> None:
+    """Delete a file or a folder."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
 def differences(found: dict[str, str], expected: dict[str, str]) -> dict[str, str]:
     """Return the files that are new, missing or changed."""
     names = {name for name, _ in found.items() ^ expected.items()}

@@ -6,7 +6,6 @@ What has to be true afterwards is in `DamagedPipeline.check_recovery`.
 import itertools
 import os
 import re
-import shutil
 import subprocess
 import threading
 import time
@@ -17,27 +16,29 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from tests.faults.pipelines import TARGETS, DamagedPipeline
+from tests.faults.pipelines import TARGETS, DamagedPipeline, remove
 
 Record = Callable[[str, object], None]
 
-# The cases that `make test` runs: each fault once.
+# The cases that `make test` runs: each fault once, mostly in stages that take little time.
 QUICK = {
     "kill before the first write-flatten",
-    "kill while the result is in the cache-train",
+    "kill while the result is in the cache-split",
     "kill in a write-compare",
     "kill before the output gets its name-split",
     "kill after the last write-describe",
-    "kill DVC before it stores an output-draw",
-    "kill DVC while it writes dvc.lock-tune",
-    "full disk-evaluate",
-    "read-only folder-train",
-    "params.yaml changes-submit",
-    "truncated-evaluate",
+    "kill between two files of a folder-flatten",
+    "after output 1-claims",
+    "kill DVC before it stores an output-fetch",
+    "kill DVC while it writes dvc.lock-flatten",
+    "full disk-split",
+    "read-only folder-flatten",
+    "params.yaml changes-report",
+    "truncated-split",
     "flipped-evaluate",
-    "flipped in the cache-train",
+    "flipped in the cache-fetch",
     "two runs-curve",
-    "truncated to half",
+    "marks of a merge conflict",
 }  # and a network that is cut
 
 
@@ -73,9 +74,15 @@ def check_failure(done: CompletedProcess, *, line: str = "") -> None:
     assert line in "".join(errors)
 
 
+def outputs(pipeline: DamagedPipeline, stage: str) -> list[Path]:
+    """Return those outputs of a stage that exist."""
+    paths = [pipeline.root / name for name in TARGETS[stage][2]]
+    return [path for path in paths if path.exists()]
+
+
 def largest_output(pipeline: DamagedPipeline, stage: str) -> int:
     """Return the size of the largest file that a stage writes."""
-    paths = [pipeline.root / name for name in TARGETS[stage][2]]
+    paths = outputs(pipeline, stage)
     files = [file for path in paths for file in ([path] if path.is_file() else path.rglob("*"))]
     return max(file.stat().st_size for file in files)
 
@@ -85,10 +92,20 @@ KILLS = {
     "kill in a write": ("open", "kill at {half}"),
     "kill before the output gets its name": ("replace", "kill"),
     "kill after the last write": ("exit", "kill"),
+    "kill between two files of a folder": ("second file", "kill"),
 }
+# Stages that write a folder with several files.
+FOLDERS = ("flatten", "split", "evaluate", "draw")
 
 
-@pytest.mark.parametrize(("fault", "stage"), cases(*KILLS))
+@pytest.mark.parametrize(
+    ("fault", "stage"),
+    [
+        case
+        for fault in KILLS
+        for case in cases(fault, stages=FOLDERS if "folder" in fault else tuple(TARGETS))
+    ],
+)
 def test_a_stage_that_is_killed(
     pipeline: DamagedPipeline, fault: str, stage: str, record_property: Record
 ) -> None:
@@ -103,6 +120,29 @@ def kill(pipeline: DamagedPipeline, stage: str, moment: str, action: str) -> Non
     done = pipeline.run_with_fault(repro(stage), f"stages.{stage}", moment, action)
     check_failure(done)
     assert "failed to reproduce" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("stage", "n_outputs"),
+    [
+        pytest.param(
+            stage,
+            n_outputs,
+            id=f"after output {n_outputs}-{stage}",
+            marks=() if f"after output {n_outputs}-{stage}" in QUICK else pytest.mark.thorough,
+        )
+        for stage, (_, _, names) in TARGETS.items()
+        for n_outputs in range(1, len(names))
+    ],
+)
+def test_a_stage_that_is_killed_between_two_outputs(
+    pipeline: DamagedPipeline, stage: str, n_outputs: int, record_property: Record
+) -> None:
+    pipeline.forget(stage)
+    kill(pipeline, stage, f"after output {n_outputs}", "kill")
+    assert len(outputs(pipeline, stage)) == n_outputs
+    pipeline.check_recovery()
+    record_property("outcome", ("kill between two outputs", stage, "built again"))
 
 
 @pytest.mark.parametrize(
@@ -124,7 +164,8 @@ def test_a_stage_whose_result_is_in_the_cache_is_killed(
 
 KILLS_OF_DVC = {
     "kill DVC before it stores an output": "cache",
-    "kill DVC while it writes dvc.lock": "in lock",
+    "kill DVC while it writes dvc.lock": "in dvc.lock",
+    "kill DVC while it notes which files it uses": "in rwlock",
 }
 # A file that git keeps is not stored in DVC's cache.
 STORED = tuple(stage for stage in TARGETS if stage not in ("compare", "claims"))
@@ -133,7 +174,8 @@ STORED = tuple(stage for stage in TARGETS if stage not in ("compare", "claims"))
 @pytest.mark.parametrize(
     ("fault", "stage"),
     cases("kill DVC before it stores an output", stages=STORED)
-    + cases("kill DVC while it writes dvc.lock"),
+    + cases("kill DVC while it writes dvc.lock")
+    + cases("kill DVC while it notes which files it uses", stages=("train",)),
 )
 def test_dvc_is_killed(
     pipeline: DamagedPipeline, fault: str, stage: str, record_property: Record
@@ -144,6 +186,10 @@ def test_dvc_is_killed(
     outcome = "built again"
     if fault == "kill DVC while it writes dvc.lock":
         outcome = recover_lock(pipeline)
+    elif fault == "kill DVC while it notes which files it uses":
+        check_failure(pipeline.run("dvc", "repro"))
+        pipeline.succeed("python", "-m", "tools.run")
+        outcome = "built again by `make run`, which deleted the notes"
     pipeline.check_recovery()
     record_property("outcome", (fault, stage, outcome))
 
@@ -240,15 +286,10 @@ def test_a_damaged_input(
     record_property("outcome", (f"input {fault}", stage, outcome))
 
 
-FOLDERS = ("flatten", "split", "evaluate", "draw")
-
-
 @pytest.mark.parametrize(
     ("fault", "stage"),
     cases("flipped in the cache", stages=STORED)
-    + cases(
-        "list of files truncated in the cache", stages=("flatten", "split", "evaluate", "draw")
-    ),
+    + cases("list of files truncated in the cache", stages=FOLDERS),
 )
 def test_a_damaged_object_in_the_cache(
     pipeline: DamagedPipeline, fault: str, stage: str, record_property: Record
@@ -265,14 +306,6 @@ def test_a_damaged_object_in_the_cache(
     check_failure(done, line="damaged in DVC's cache; deleted there; run `dvc repro`")
     pipeline.check_recovery()
     record_property("outcome", (fault, stage, "found by `make run`, then built again"))
-
-
-def remove(path: Path) -> None:
-    """Delete a file or a folder."""
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink()
 
 
 @pytest.mark.parametrize(

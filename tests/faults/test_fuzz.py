@@ -9,6 +9,7 @@ import resource
 import signal
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,15 +37,22 @@ N_CASES = [
 LONGEST = 20  # seconds for one case
 
 
-@pytest.fixture(autouse=True)
-def limited_memory() -> Iterator[None]:
-    """Let this process have 1 GiB more than it has."""
+@contextmanager
+def limits_of_one_case() -> Iterator[None]:
+    """Let this process have 1 GiB more than it has, and some seconds.
+
+    The memory is limited for each case anew, because Hypothesis remembers all cases.
+    """
     limits = resource.getrlimit(resource.RLIMIT_AS)
     n_pages = int(Path("/proc/self/statm").read_text().split()[0])
     more = n_pages * resource.getpagesize() + 2**30
     resource.setrlimit(resource.RLIMIT_AS, (more, limits[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_AS, limits)
+    signal.alarm(LONGEST)  # ends the process
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        resource.setrlimit(resource.RLIMIT_AS, limits)
 
 
 Try = Callable[[st.SearchStrategy[Any], Callable[[Any], object], int], None]
@@ -74,12 +82,11 @@ def count_refused(
     @given(cases)
     def check(case: Any) -> None:
         nonlocal n_refused
-        signal.alarm(LONGEST)  # ends the process
         try:
-            read(case)
+            with limits_of_one_case():
+                read(case)
         except InputError:
             n_refused += 1
-        signal.alarm(0)
 
     check()
     return n_refused
