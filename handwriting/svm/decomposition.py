@@ -42,9 +42,10 @@ _SPARE_SAMPLES = 256
 # A kernel matrix of that size is small.
 _MIN_WORKING_SET = 256
 
-# The violation within the working set is reduced to this share of the violation before: with more
-# accuracy, most steps are lost when the working set changes.
-_PROGRESS = 0.01
+# The violation within the working set is reduced to this share of the violation before. With a
+# smaller share, steps are lost when the working set changes; with a larger one, it changes more
+# often, and the other candidates are updated each time.
+_PROGRESS = 0.001
 
 # Smallest curvature of the objective, as in libsvm: that of two equal samples is 0.
 _MIN_CURVATURE = 1e-12
