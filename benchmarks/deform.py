@@ -52,6 +52,14 @@ def blocks(
     distortion : Distortion
         Size of the deformations of the copies.
     """
+    yield from training_blocks(mnist, n_images, distortion)
+    yield mnist.take(np.arange(N_TRAIN, len(mnist)))
+
+
+def training_blocks(
+    mnist: LabelledImages, n_images: int, distortion: Distortion
+) -> Iterator[LabelledImages]:
+    """Yield the training images of `blocks`."""
     train = mnist.take(np.arange(N_TRAIN))
     for number, start in enumerate(range(0, n_images, _BLOCK_IMAGES)):
         block = train.take(np.arange(start, start + _BLOCK_IMAGES) % N_TRAIN)
@@ -61,7 +69,6 @@ def blocks(
                 _distort(block.pixels, distortion, random), block.labels, block.rows, block.writers
             )
         yield block.take(np.arange(min(_BLOCK_IMAGES, n_images - start)))
-    yield mnist.take(np.arange(N_TRAIN, len(mnist)))
 
 
 def _distort(pixels: UInt8Array, distortion: Distortion, random: np.random.Generator) -> UInt8Array:
