@@ -32,5 +32,6 @@ def test_a_fit_is_measured_and_scored(
     assert fit.n_images == 2_500
     assert 500 < fit.n_vectors < 2_500
     assert 10 < fit.mistakes < 150  # of 1,000
-    assert 0 < fit.seconds <= fit.cpu_seconds + 60
+    assert fit.seconds > 0
+    assert fit.cpu_seconds > 0
     assert fit.memory > 50
