@@ -3,7 +3,8 @@
 Three nested sets of samples are optimized, each until the optimality conditions hold in it:
 
 - all samples of the pair, whose margins are computed block by block and never kept as kernel rows;
-- the candidates: samples inside the margin or near it, which may become support vectors;
+- the candidates: samples inside the margin or near it, which may become support vectors. They are
+  chosen by approximate margins first, and by the margins of all samples in the end;
 - the working set: those candidates that violate the conditions most, as many as have a kernel
   matrix that fits into memory. Sequential minimal optimization solves its problem.
 
@@ -28,12 +29,19 @@ from numpy.typing import NDArray
 
 from handwriting.svm.kernels import Floats
 from handwriting.svm.pair import Pair, PairSolution, Settings, check_finite
+from handwriting.svm.projection import project
 
 _Floats64 = NDArray[np.float64]
 
 # Samples with a margin up to 1 + this value are candidates. With a smaller value, the margins of
 # all samples are computed more often; with a larger one, those of more candidates.
-_CANDIDATE_MARGIN = 0.3
+_CANDIDATE_MARGIN = 0.2
+
+# While candidates are chosen by approximate margins, whose error is larger, their problem is solved
+# to this tolerance. The choice ends when it adds less than this share of the candidates as
+# violators.
+_APPROACH_TOL = 0.05
+_FEW = 0.01
 
 # The working set has all support vectors, at most half as many violators as these, and some of the
 # nearest other samples, because they may become support vectors while it is optimized.
@@ -123,48 +131,112 @@ def solve(pair: Pair, start: PairSolution, settings: Settings) -> PairSolution:
     ValueError
         If a kernel value is not finite.
     """
-    state = _State(
-        coefficients=np.zeros(len(pair)),
-        low=np.where(pair.targets > 0, 0.0, -pair.bounds),
-        high=np.where(pair.targets > 0, pair.bounds, 0.0),
-        residuals=np.zeros(len(pair)),
-    )
-    state.coefficients[start.support] = start.coefficients
-    _update_residuals(pair, state, np.arange(len(pair)))
-    matrix = _KernelMatrix(pair, settings.cache_size * 1e6)
-    lengths = np.sqrt(pair.kernel.diagonal(pair.norms))
-    # By how much the margin of a sample may be lower than its residual says.
-    drift = np.zeros(len(pair))
-    is_candidate = np.zeros(len(pair), dtype=bool)
-    n_iter = start.n_iter
-    is_optimal = False
-    while not is_optimal:
-        is_near = _margins(pair, state) < 1 + _CANDIDATE_MARGIN
-        is_candidate |= is_near | (state.coefficients != 0)
-        rows = np.flatnonzero(is_candidate)
-        before = state.take(rows)
-        n_iter += _optimize_candidates(matrix, rows, state, settings.tol / 2)
-        drift += lengths * _weights_distance(before, state.take(rows))
-        # Only samples whose margin may have become too small are computed again.
-        is_in_doubt = ~is_candidate & (_margins(pair, state) - drift < 1 - settings.tol / 2)
-        in_doubt = np.flatnonzero(is_in_doubt)
-        _update_residuals(pair, state, in_doubt)
-        drift[in_doubt] = 0
-        is_optimal = not (_margins(pair, state)[in_doubt] < 1 - settings.tol / 2).any()
-    support = np.flatnonzero(state.coefficients)
-    return PairSolution(support, state.coefficients[support], state.intercept(), n_iter)
+    optimizer = _Optimizer(pair, start, settings)
+    optimizer.approach(settings.tol / 2)
+    optimizer.complete(settings.tol / 2)
+    return optimizer.solution()
 
 
-def _margins(pair: Pair, state: _State) -> _Floats64:
-    return 1 - pair.targets * (state.residuals - state.intercept())
+def approximate(pair: Pair, start: PairSolution, settings: Settings) -> PairSolution:
+    """Solve a pair of classes approximately: a start for a problem with more samples.
+
+    Parameters and errors are those of `solve`. The optimality conditions hold for the candidates
+    only, which are chosen by approximate margins.
+    """
+    optimizer = _Optimizer(pair, start, settings)
+    optimizer.approach(settings.tol / 2)
+    return optimizer.solution()
 
 
-def _update_residuals(pair: Pair, state: _State, rows: NDArray[np.intp]) -> None:
-    """Compute the residuals of some samples from the coefficients of all."""
-    support = np.flatnonzero(state.coefficients)
-    sums = pair.weighted_sums(support, state.coefficients[support], rows)
-    check_finite(sums)
-    state.residuals[rows] = pair.targets[rows] - sums
+class _Optimizer:
+    """Optimizes the candidates, a growing set of samples."""
+
+    def __init__(self, pair: Pair, start: PairSolution, settings: Settings) -> None:
+        self._pair = pair
+        self._state = _State(
+            coefficients=np.zeros(len(pair)),
+            low=np.where(pair.targets > 0, 0.0, -pair.bounds),
+            high=np.where(pair.targets > 0, pair.bounds, 0.0),
+            residuals=np.zeros(len(pair)),
+        )
+        self._state.coefficients[start.support] = start.coefficients
+        self._matrix = _KernelMatrix(pair, settings.cache_size * 1e6)
+        self._is_candidate = np.zeros(len(pair), dtype=bool)
+        self._n_iter = start.n_iter
+        self._lengths = np.sqrt(pair.kernel.diagonal(pair.norms))
+        # By how much the margin of a sample may be lower than its residual says; infinite for a
+        # sample whose residual has not been computed.
+        self._drift = np.full(len(pair), np.inf)
+        self._include(start.support)
+
+    def approach(self, tol: float) -> None:
+        """Optimize the samples that approximate margins select, until these are nearly all."""
+        projected = project(self._pair)
+        while True:
+            others = np.flatnonzero(~self._is_candidate)
+            margins = self._approximate_margins(projected, others)
+            near = others[margins < 1 + _CANDIDATE_MARGIN]
+            self._include(near)
+            self._optimize(max(tol, _APPROACH_TOL))
+            if np.sum(margins < 1) <= _FEW * np.sum(self._is_candidate):
+                break
+
+    def complete(self, tol: float) -> None:
+        """Optimize until the margins of all samples satisfy the optimality conditions."""
+        self._optimize(tol)
+        while True:
+            # Only samples whose margin may have become too small are computed again.
+            is_in_doubt = ~self._is_candidate & (self._margins() - self._drift < 1 - tol)
+            in_doubt = np.flatnonzero(is_in_doubt)
+            self._update_residuals(in_doubt)
+            margins = self._margins()[in_doubt]
+            if not (margins < 1 - tol).any():
+                break
+            self._is_candidate[in_doubt[margins < 1 + _CANDIDATE_MARGIN]] = True
+            self._optimize(tol)
+
+    def solution(self) -> PairSolution:
+        """Return the present solution."""
+        support = np.flatnonzero(self._state.coefficients)
+        return PairSolution(
+            support, self._state.coefficients[support], self._state.intercept(), self._n_iter
+        )
+
+    def _margins(self) -> _Floats64:
+        return 1 - self._pair.targets * (self._state.residuals - self._intercept())
+
+    def _intercept(self) -> float:
+        if not self._is_candidate.any():  # the start has no support vectors
+            return 0.0
+        return self._state.take(np.flatnonzero(self._is_candidate)).intercept()
+
+    def _include(self, rows: NDArray[np.intp]) -> None:
+        """Make samples candidates."""
+        self._update_residuals(rows)
+        self._is_candidate[rows] = True
+
+    def _update_residuals(self, rows: NDArray[np.intp]) -> None:
+        """Compute the residuals of some samples from the coefficients of all."""
+        sums = self._sums(self._pair, rows)
+        self._state.residuals[rows] = self._pair.targets[rows] - sums
+        self._drift[rows] = 0
+
+    def _approximate_margins(self, projected: Pair, rows: NDArray[np.intp]) -> _Floats64:
+        return projected.targets[rows] * (self._sums(projected, rows) + self._intercept())
+
+    def _sums(self, pair: Pair, rows: NDArray[np.intp]) -> _Floats64:
+        """Return the decision values of some samples without the intercept."""
+        support = np.flatnonzero(self._state.coefficients)
+        sums = pair.weighted_sums(support, self._state.coefficients[support], rows)
+        check_finite(sums)
+        return sums
+
+    def _optimize(self, tol: float) -> None:
+        """Optimize the coefficients of the candidates."""
+        rows = np.flatnonzero(self._is_candidate)
+        before = self._state.take(rows)
+        self._n_iter += _optimize_candidates(self._matrix, rows, self._state, tol)
+        self._drift += self._lengths * _weights_distance(before, self._state.take(rows))
 
 
 def _weights_distance(before: _State, after: _State) -> float:

@@ -114,8 +114,18 @@ def solve_pair(pair: Pair, settings: Settings, cache_bytes: float) -> PairSoluti
     if len(pair) <= _LARGE_PAIR:
         solution, is_optimal = active_set.solve(pair, settings, cache_bytes)
         return solution if is_optimal else decomposition.solve(pair, solution, settings)
+    return decomposition.solve(pair, _start(pair, settings, cache_bytes), settings)
+
+
+def _start(pair: Pair, settings: Settings, cache_bytes: float) -> PairSolution:
+    """Return an approximate solution from every 4th sample."""
     first, second = np.flatnonzero(pair.targets > 0), np.flatnonzero(pair.targets < 0)
-    coarse = np.concatenate([first[::_COARSE_STEP], second[::_COARSE_STEP]])
-    start = solve_pair(pair.select(coarse), settings, cache_bytes)
-    start = replace(start, support=coarse[start.support])
-    return decomposition.solve(pair, start, settings)
+    rows = np.concatenate([first[::_COARSE_STEP], second[::_COARSE_STEP]])
+    coarse = pair.select(rows)
+    if len(coarse) <= _LARGE_PAIR:
+        solution = solve_pair(coarse, settings, cache_bytes)
+    else:
+        solution = decomposition.approximate(
+            coarse, _start(coarse, settings, cache_bytes), settings
+        )
+    return replace(solution, support=rows[solution.support])

@@ -154,20 +154,20 @@ class Pair:
         ndarray of shape (len(columns),), float64
         """
         selected = self.select(columns)
+        left, left_norms = self.samples(rows), self.norms[rows]
+        weights = coefficients.astype(left.dtype)
         sums = np.zeros(len(columns))
-        buffer = np.empty(_BLOCK_ROWS * _STRIP_COLUMNS, dtype=self.norms.dtype)
+        buffer = np.empty(_BLOCK_ROWS * _STRIP_COLUMNS, dtype=left.dtype)
         with np.errstate(over="ignore", invalid="ignore"):  # `check_finite` reports them
-            for start in range(0, len(rows), _BLOCK_ROWS):
-                block_rows = rows[start : start + _BLOCK_ROWS]
-                left, left_norms = self.samples(block_rows), self.norms[block_rows]
-                weights = coefficients[start : start + _BLOCK_ROWS].astype(left.dtype)
-                for begin in range(0, len(columns), _STRIP_COLUMNS):
-                    strip = slice(begin, begin + _STRIP_COLUMNS)
-                    right = selected.samples(strip)
-                    block = buffer[: len(left) * len(right)].reshape(len(left), -1)
-                    np.matmul(left, right.T, out=block)
-                    self.kernel.apply(block, left_norms, selected.norms[strip])
-                    sums[strip] += weights @ block
+            for begin in range(0, len(columns), _STRIP_COLUMNS):
+                strip = slice(begin, begin + _STRIP_COLUMNS)
+                right, right_norms = selected.samples(strip), selected.norms[strip]
+                for start in range(0, len(rows), _BLOCK_ROWS):
+                    part = slice(start, start + _BLOCK_ROWS)
+                    block = buffer[: len(left[part]) * len(right)].reshape(-1, len(right))
+                    np.matmul(left[part], right.T, out=block)
+                    self.kernel.apply(block, left_norms[part], right_norms)
+                    sums[strip] += weights[part] @ block
         return sums
 
 

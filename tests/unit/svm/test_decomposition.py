@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 from handwriting.svm import active_set, decomposition, one_vs_one
 from handwriting.svm.kernels import Kernel, squared_norms
 from handwriting.svm.pair import NO_SUPPORT, Pair, Settings
+from handwriting.svm.projection import project
 from handwriting.svm.solvers import SOLVER_VARIABLE
 from handwriting.svm.svc import SVC
 
@@ -161,18 +162,81 @@ def test_an_active_set_that_exceeds_the_cache_is_continued(monkeypatch, small_wo
 def test_a_large_pair_starts_from_some_of_its_samples(monkeypatch):
     monkeypatch.setattr(one_vs_one, "_LARGE_PAIR", 60)
     solved = []
-    solve = decomposition.solve
 
-    def record(pair, start, settings):
-        solved.append((len(pair), len(start.support)))
-        return solve(pair, start, settings)
+    def record(function):
+        def recorded(pair, start, settings):
+            solved.append((function.__name__, len(pair), len(start.support) > 0))
+            return function(pair, start, settings)
 
-    monkeypatch.setattr(decomposition, "solve", record)
+        return recorded
+
+    for function in (decomposition.approximate, decomposition.solve):
+        monkeypatch.setattr(decomposition, function.__name__, record(function))
     pair = make_pair(n=800)
     solution = one_vs_one.solve_pair(pair, SETTINGS, 1e6)
     assert_optimal(solution, pair, SETTINGS.tol)
-    assert [size for size, _ in solved] == [200, 800]
-    assert all(n_support > 0 for _, n_support in solved)
+    assert solved == [("approximate", 200, True), ("solve", 800, True)]
+
+
+def project_badly(pair):
+    """Return samples whose approximate kernel values say nothing."""
+    return replace(pair, X=np.zeros_like(pair.X))
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 1000), step=st.integers(2, 40), kernel=st.sampled_from(KERNELS))
+def test_bad_approximations_cost_time_only(seed, step, kernel):
+    pair = make_pair(seed, kernel=kernel)
+    rows = np.arange(0, len(pair), step)
+    start = decomposition.solve(pair.select(rows), NO_SUPPORT, SETTINGS)
+    start = replace(start, support=rows[start.support])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(decomposition, "project", project_badly)
+        solution = decomposition.solve(pair, start, SETTINGS)
+    assert_optimal(solution, pair, SETTINGS.tol)
+
+
+def make_wide_pair(dtype):
+    """Return overlapping classes of 300 features; most of their variance is in 20 directions."""
+    random = np.random.default_rng(0)
+    targets = np.repeat([1.0, -1.0], 500)
+    X = random.normal(size=(1000, 20)) + targets[:, np.newaxis] / 5
+    X = X @ random.normal(size=(20, 300)) / 20 + random.normal(scale=0.03, size=(1000, 300))
+    X = X.astype(dtype)
+    kernel = Kernel("rbf", gamma=0.05, coef0=0.0, degree=3)
+    return Pair(X, None, squared_norms(X).astype(dtype), targets, np.ones(1000), kernel)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_projected_samples_approximate_the_kernel(dtype):
+    pair = make_wide_pair(dtype)
+    projected = project(pair)
+    assert projected.X.shape == (1000, 64)
+    assert projected.X.dtype == dtype
+    rows = np.arange(len(pair))
+    expected = pair.kernel_matrix(rows, rows)
+    found = projected.kernel_matrix(rows, rows)
+    errors = found - expected
+    np.fill_diagonal(errors, 0)  # what is missing of a sample is not random with itself
+    assert abs(errors).max() < 0.05 * expected.std()
+    assert project(make_pair()).X.shape == (400, 5)  # nothing to gain
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_candidates_chosen_by_projected_samples_contain_nearly_all_violators(monkeypatch, dtype):
+    pair = make_wide_pair(dtype)
+    solutions = []
+    complete = decomposition._Optimizer.complete
+
+    def record(optimizer, tol):
+        solutions.append(optimizer.solution())
+        complete(optimizer, tol)
+
+    monkeypatch.setattr(decomposition._Optimizer, "complete", record)
+    solution = decomposition.solve(pair, NO_SUPPORT, SETTINGS)
+    assert_optimal(solution, pair, SETTINGS.tol + (0 if dtype is np.float64 else 1e-4))
+    missing = np.setdiff1d(solution.support, solutions[0].support)
+    assert len(missing) <= 0.05 * len(solution.support)
 
 
 def test_number_of_threads_and_repetition_do_not_change_the_bits(monkeypatch):
