@@ -5,6 +5,7 @@ from stages.common.command import run
 from handwriting.common import images
 from handwriting.folds import make_folds, take_folds
 from handwriting.models import persistence, pipeline
+from handwriting.svm import long_fits
 from stages.common import paths, read_params
 from stages.common.outputs import atomic_write
 
@@ -17,9 +18,10 @@ def main(dataset: str, model: str) -> None:
     train = images.load(paths.train(dataset))
     with read_params.faults_in(f"datasets.{dataset}.calibrate"):
         folds = make_folds(train, section.calibrate.n_folds)
-    pipeline.fit(classifier, train, take_folds(folds, section.calibrate.n_images))
-    with atomic_write(paths.model(dataset, model)) as path:
-        persistence.save(classifier, path)
+    with long_fits.resumable(paths.solved_pairs(dataset, model)):
+        pipeline.fit(classifier, train, take_folds(folds, section.calibrate.n_images))
+        with atomic_write(paths.model(dataset, model)) as path:
+            persistence.save(classifier, path)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,15 @@
 """Support vector classification of any number of classes: a problem for each pair of them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from handwriting.svm import active_set, decomposition
-from handwriting.svm.kernels import Floats, Kernel
+from handwriting.svm.long_fits import KeptPairs
 from handwriting.svm.pair import Pair, PairSolution, Settings
-from handwriting.svm.threads import blas_threads, map_threads
+from handwriting.svm.problem import Problem
+from handwriting.svm.threads import blas_threads, map_blocks, map_threads
 
 # A pair with more samples starts from the solution of every 4th of them. Most samples are far from
 # the margin, and the start shows which ones.
@@ -18,31 +18,6 @@ _COARSE_STEP = 4
 
 # The samples of a pair are copied if they are at most this share of the cache size.
 _COPY_SHARE = 0.5
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A classification problem with any number of classes.
-
-    Attributes
-    ----------
-    X : ndarray of shape (n_samples, n_features), float32 or float64
-        Samples.
-    norms : ndarray of shape (n_samples,)
-        Squared norms of the samples, in the dtype to compute the kernel in.
-    classes : ndarray of shape (n_samples,), int
-        Class index of each sample, from 0 to n_classes - 1.
-    bounds : ndarray of shape (n_samples,), float64
-        Upper bound of each dual variable: C times class and sample weight, > 0.
-    kernel : Kernel
-        Positive semidefinite kernel function.
-    """
-
-    X: Floats
-    norms: Floats
-    classes: NDArray[np.intp]
-    bounds: NDArray[np.float64]
-    kernel: Kernel
 
 
 def solve(problem: Problem, settings: Settings) -> list[PairSolution]:
@@ -86,7 +61,20 @@ def solve(problem: Problem, settings: Settings) -> list[PairSolution]:
         solution = solve_pair(pair, settings, cache_bytes)
         return replace(solution, support=pair_rows[solution.support])
 
-    return map_threads(solve_classes, pairs)
+    kept = KeptPairs(problem, settings, len(pairs))
+    solutions = kept.load()
+    missing = [classes for classes in pairs if classes not in solutions]
+
+    def solve_and_keep(classes: tuple[int, int]) -> PairSolution:
+        kept.begin()
+        solution = solve_classes(classes)
+        kept.save(classes, solution)
+        return solution
+
+    # The last missing pair has one BLAS thread, as it has among others.
+    map_pairs = map_threads if len(pairs) == 1 else map_blocks
+    solutions.update(zip(missing, map_pairs(solve_and_keep, missing), strict=True))
+    return [solutions[classes] for classes in pairs]
 
 
 def solve_pair(pair: Pair, settings: Settings, cache_bytes: float) -> PairSolution:

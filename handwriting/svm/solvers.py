@@ -21,6 +21,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from handwriting.svm import one_vs_one
 from handwriting.svm.kernels import Floats, Kernel, squared_norms
 from handwriting.svm.pair import PairSolution, Settings
+from handwriting.svm.problem import Problem
 
 SOLVER_VARIABLE = "HANDWRITING_SVC_SOLVER"
 
@@ -220,7 +221,7 @@ def _onedal_obstacle(task: _Task) -> str | None:
 
 
 def _fit_with_active_sets(task: _Task) -> dict[str, Any]:
-    problem = one_vs_one.Problem(
+    problem = Problem(
         X=task.X,
         norms=task.norms.astype(task.working_dtype),
         classes=task.codes,

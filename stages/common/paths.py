@@ -83,6 +83,11 @@ def model(dataset: str, name: str) -> Path:
     return Path("models", dataset, f"{name}.skops")
 
 
+def solved_pairs(dataset: str, name: str) -> Path:
+    """Pairs of classes that the fit of a model has solved, until the model is saved."""
+    return Path("models", dataset, f".{name}.pairs")
+
+
 def submission(name: str) -> Path:
     """Digits that a model predicts for a table without labels, in Kaggle's format."""
     return Path("data/submissions", f"{name}.csv")

@@ -10,8 +10,8 @@ from threadpoolctl import threadpool_limits
 
 from handwriting.svm import active_set, one_vs_one, solvers
 from handwriting.svm.kernels import Kernel, squared_norms
-from handwriting.svm.one_vs_one import Problem
 from handwriting.svm.pair import Pair, Settings
+from handwriting.svm.problem import Problem
 from handwriting.svm.solvers import SOLVER_VARIABLE
 from handwriting.svm.svc import SVC
 
