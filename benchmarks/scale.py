@@ -1,6 +1,6 @@
 """Measures the support vector classifier on tables of deformed digits; writes ``scale.md``.
 
-    python -m benchmarks.scale [--images 60000 120000 240000]
+    python -m benchmarks.scale [--images 60000 120000 240000 1000000]
 
 Needs MNIST's arrays, which `make run` writes. Each fit runs in a process of its own, on all cores;
 nothing else should run on the machine.
@@ -24,14 +24,20 @@ from benchmarks.deformation import Distortion
 from handwriting.common import images
 from handwriting.common.images import LabelledImages
 from handwriting.evaluation import statistics
-from handwriting.svm.svc import SVC
 from stages.common import paths
 
 REPORT = Path(__file__).with_suffix(".md")
-SIZES = [60_000, 120_000, 240_000]
+SIZES = [60_000, 120_000, 240_000, 1_000_000]
+# Sizes that the other implementations fit in a few minutes.
+OTHER_SIZES = {svc.SKLEARNEX: [60_000, 120_000], svc.SKLEARN: [15_000, 30_000]}
+# What the times of the other implementations are extrapolated to.
+LARGEST = 1_000_000
 # Field of the elastic deformation, in pixels.
 MILD, STRONG = 0.7, 2.0
 STRONG_SIZE = 120_000
+# Cache size in MB for so many images; the default for others.
+CACHE_SIZES = {1_000_000: 400}
+DEFAULT_CACHE_SIZE = 200
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,8 @@ class Fit:
 
     Attributes
     ----------
+    implementation : str
+        As `benchmarks.svc` names it.
     n_images : int
     amplitude : float
         Of the elastic deformation, in pixels.
@@ -53,6 +61,7 @@ class Fit:
         On MNIST's 10,000 test images.
     """
 
+    implementation: str
     n_images: int
     amplitude: float
     seconds: float
@@ -61,33 +70,45 @@ class Fit:
     n_vectors: int
     mistakes: int
 
+    @property
+    def cache_size(self) -> int:
+        """Size of the kernel cache in MB."""
+        return CACHE_SIZES.get(self.n_images, DEFAULT_CACHE_SIZE)
+
 
 def main() -> None:
     """Measure one fit and print it, or all and write the report."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--images", type=int, nargs="+", default=SIZES, help="training images")
-    parser.add_argument("--measure", type=float, metavar="AMPLITUDE", help=argparse.SUPPRESS)
+    parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.measure is not None:
+        implementation, amplitude = arguments.measure
         mnist = images.load(paths.flat("mnist"))
-        print(json.dumps(asdict(measure(mnist, arguments.images[0], arguments.measure))))
+        fit = measure(mnist, implementation, arguments.images[0], float(amplitude))
+        print(json.dumps(asdict(fit)))
         return
-    mild = [run_in_process(n_images, MILD) for n_images in arguments.images]
-    strong = run_in_process(STRONG_SIZE, STRONG)
-    REPORT.write_text(render_report(mild, strong), encoding="utf-8", newline="\n")
+    mild = [run_in_process(svc.OURS, n_images, MILD) for n_images in arguments.images]
+    strong = run_in_process(svc.OURS, STRONG_SIZE, STRONG)
+    others = [
+        run_in_process(implementation, n_images, MILD)
+        for implementation, sizes in OTHER_SIZES.items()
+        for n_images in sizes
+    ]
+    REPORT.write_text(render_report(mild, strong, others), encoding="utf-8", newline="\n")
     print(f"wrote {REPORT}", file=sys.stderr)
 
 
-def run_in_process(n_images: int, amplitude: float) -> Fit:
-    """Measure a fit in a new process."""
-    print(f"{n_images:,} images, {amplitude} pixels", file=sys.stderr, flush=True)
-    command = [sys.executable, "-m", "benchmarks.scale"]
-    command += ["--measure", str(amplitude), "--images", str(n_images)]
-    completed = subprocess.run(command, capture_output=True, check=True, text=True)
+def run_in_process(implementation: str, n_images: int, amplitude: float) -> Fit:
+    """Measure a fit in a new process and print it to stderr."""
+    command = [sys.executable, "-m", "benchmarks.scale", "--images", str(n_images)]
+    command += ["--measure", implementation, str(amplitude)]
+    completed = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
+    print(completed.stdout, end="", file=sys.stderr, flush=True)
     return Fit(**json.loads(completed.stdout))
 
 
-def measure(mnist: LabelledImages, n_images: int, amplitude: float) -> Fit:
+def measure(mnist: LabelledImages, implementation: str, n_images: int, amplitude: float) -> Fit:
     """Fit the classifier to raw pixels and score it on the test images."""
     X = np.empty((n_images, mnist.pixels.shape[1]), dtype=np.float32)
     y = np.empty(n_images, dtype=np.uint8)
@@ -96,13 +117,16 @@ def measure(mnist: LabelledImages, n_images: int, amplitude: float) -> Fit:
         X[start : start + len(block)] = to_unit(block.pixels)
         y[start : start + len(block)] = block.labels
         start += len(block)
+    model = svc.make_classifier(implementation)
+    model.set_params(cache_size=CACHE_SIZES.get(n_images, DEFAULT_CACHE_SIZE))
     wall, processor = time.perf_counter(), time.process_time()
-    model = SVC(**svc.PARAMETERS).fit(X, y)
+    model.fit(X, y)
     wall, processor = time.perf_counter() - wall, time.process_time() - processor
     memory = svc.peak_memory()
     test = mnist.take(np.arange(deform.N_TRAIN, len(mnist)))
     mistakes = int(np.sum(model.predict(to_unit(test.pixels)) != test.labels))
-    return Fit(n_images, amplitude, wall, processor, memory, len(model.support_), mistakes)
+    n_vectors = len(model.support_)
+    return Fit(implementation, n_images, amplitude, wall, processor, memory, n_vectors, mistakes)
 
 
 def to_unit(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -110,14 +134,13 @@ def to_unit(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.divide(pixels, np.float32(255), dtype=np.float32)
 
 
-def render_report(mild: list[Fit], strong: Fit) -> str:
+def render_report(mild: list[Fit], strong: Fit, others: list[Fit]) -> str:
     """Return the report in Markdown."""
-    sizes = [fit.n_images for fit in mild]
-    exponents = {
-        name: svc.growth_exponent(sizes, [getattr(fit, name) for fit in mild])
-        for name in ("seconds", "n_vectors")
-    }
     parameters = "{kernel} kernel, C = {C:g}, gamma = {gamma:g}".format(**svc.PARAMETERS)
+    header = (
+        "| | images | field (pixels) | cache size (MB) | fit (s) | processor time (s) "
+        "| peak memory (GB) | support vectors | mistakes | error |"
+    )
     return "\n".join(
         [
             "# The support vector classifier on more images",
@@ -126,9 +149,9 @@ def render_report(mild: list[Fit], strong: Fit) -> str:
                 "MNIST's 60,000 training images and deformed copies of them "
                 "(`benchmarks/deform.py`): rotated and slanted by up to 0.1 radians, scaled by up "
                 "to 5 %, with an elastic field of the given size. Pixel values from 0 to 1, "
-                f"float32; {parameters}, the default cache size of 200 MB. One run of each fit. "
-                "The memory includes the samples. Mistakes are those on MNIST's 10,000 test "
-                "images, with the exact 95 % interval of the error."
+                f"float32; {parameters}. One run of each fit. The memory includes the samples. "
+                "Mistakes are those on MNIST's 10,000 test images, with the exact 95 % interval "
+                "of the error."
             ),
             "",
             *svc.wrap(
@@ -136,21 +159,43 @@ def render_report(mild: list[Fit], strong: Fit) -> str:
                 f"Python {platform.python_version()}."
             ),
             "",
-            "| images | field (pixels) | fit (s) | processor time (s) | peak memory (GB) "
-            "| support vectors | mistakes | error |",
-            "|---|---|---|---|---|---|---|---|",
-            *map(render_row, [*mild, strong]),
+            header,
+            "|---|---|---|---|---|---|---|---|---|---|",
+            *map(render_row, [*mild, strong, *others]),
             "",
-            *svc.wrap(
-                f"With the smaller field, the time grows with the power "
-                f"{exponents['seconds']:.2f} of the number of images, the number of support "
-                f"vectors with the power {exponents['n_vectors']:.2f}. A pair of classes with more "
-                "than 32,768 samples is decomposed (docs/svc.md), and so is one whose active set "
-                "does not fit into the cache. Kernel rows are not kept then, so memory does not "
-                "grow with them."
-            ),
+            *svc.wrap(describe_growth(mild)),
+            "",
+            *svc.wrap(" ".join(extrapolate(others, name) for name in OTHER_SIZES)),
         ]
     ) + ("\n")
+
+
+def describe_growth(mild: list[Fit]) -> str:
+    """Return how time and support vectors grow with the number of images."""
+    sizes = [fit.n_images for fit in mild]
+    exponents = {
+        name: svc.growth_exponent(sizes, [getattr(fit, name) for fit in mild])
+        for name in ("seconds", "n_vectors")
+    }
+    return (
+        f"With the smaller field, the time grows with the power {exponents['seconds']:.2f} of the "
+        f"number of images, the number of support vectors with the power "
+        f"{exponents['n_vectors']:.2f}. A pair of classes with more than 32,768 samples is "
+        "decomposed (docs/svc.md), and so is one whose active set does not fit into the cache. "
+        "Kernel rows are not kept then, so memory does not grow with them."
+    )
+
+
+def extrapolate(others: list[Fit], implementation: str) -> str:
+    """Return how long another implementation would take for the largest table."""
+    fits = [fit for fit in others if fit.implementation == implementation]
+    times = [fit.seconds for fit in fits]
+    exponent = svc.growth_exponent([fit.n_images for fit in fits], times)
+    hours = times[-1] * (LARGEST / fits[-1].n_images) ** exponent / 3600
+    return (
+        f"The time of {implementation} grows with the power {exponent:.2f} between its two sizes; "
+        f"extrapolated, not measured, {LARGEST:,} images would take it {hours:.1f} hours."
+    )
 
 
 def render_row(fit: Fit) -> str:
@@ -159,7 +204,8 @@ def render_row(fit: Fit) -> str:
     is_right = np.arange(n_test) >= fit.mistakes
     accuracy = statistics.accuracy(np.ones(n_test, dtype=bool), is_right, 0.95)
     return (
-        f"| {fit.n_images:,} | {fit.amplitude} | {fit.seconds:.0f} | {fit.cpu_seconds:.0f} "
+        f"| {fit.implementation} | {fit.n_images:,} | {fit.amplitude} | {fit.cache_size} "
+        f"| {fit.seconds:.0f} | {fit.cpu_seconds:.0f} "
         f"| {fit.memory / 1000:.1f} | {fit.n_vectors:,} | {fit.mistakes} "
         f"| {100 - 100 * accuracy.value:.2f} % "
         f"({100 - 100 * accuracy.high:.2f}–{100 - 100 * accuracy.low:.2f} %) |"

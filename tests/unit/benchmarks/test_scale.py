@@ -2,20 +2,32 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from benchmarks import deform, scale
+from benchmarks import deform, scale, svc
 from benchmarks.scale import Fit
 from handwriting.common.images import LabelledImages
 
 
-def make_fit(n_images: int, seconds: float, n_vectors: int) -> Fit:
-    return Fit(n_images, 0.7, seconds, 2 * seconds, 1500.0, n_vectors, 120)
+def make_fit(n_images: int, seconds: float, n_vectors: int, implementation: str = svc.OURS) -> Fit:
+    return Fit(implementation, n_images, 0.7, seconds, 2 * seconds, 1500.0, n_vectors, 120)
+
+
+def make_others() -> list[Fit]:
+    """Return fits of the other implementations, whose time grows with the square of the size."""
+    return [
+        make_fit(n_images, n_images**2 / 1e8, 1000, implementation)
+        for implementation, sizes in scale.OTHER_SIZES.items()
+        for n_images in sizes
+    ]
 
 
 def test_the_exponents_are_those_of_the_fits() -> None:
     mild = [make_fit(60_000, 10, 1000), make_fit(240_000, 80, 2000)]
-    text = scale.render_report(mild, make_fit(120_000, 50, 3000)).replace("\n", " ")
+    text = scale.render_report(mild, make_fit(120_000, 50, 3000), make_others())
+    text = text.replace("\n", " ")
     assert "the power 1.50 of the number of images" in text
     assert "support vectors with the power 0.50" in text
+    assert text.count("the power 2.00 between its two sizes") == 2
+    assert text.count("1,000,000 images would take it 2.8 hours") == 2  # 10,000 s
 
 
 def test_the_error_has_its_exact_interval() -> None:
@@ -28,7 +40,7 @@ def test_a_fit_is_measured_and_scored(
     monkeypatch: pytest.MonkeyPatch, mnist: LabelledImages
 ) -> None:
     monkeypatch.setattr(deform, "N_TRAIN", 2_000)
-    fit = scale.measure(mnist.take(np.arange(3_000)), 2_500, 0.7)
+    fit = scale.measure(mnist.take(np.arange(3_000)), svc.OURS, 2_500, 0.7)
     assert fit.n_images == 2_500
     assert 500 < fit.n_vectors < 2_500
     assert 10 < fit.mistakes < 150  # of 1,000
