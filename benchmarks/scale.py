@@ -23,9 +23,9 @@ from benchmarks import deform, svc
 from benchmarks.deformation import Distortion
 from handwriting.common import images
 from handwriting.common.images import LabelledImages
+from handwriting.common.stage import paths
 from handwriting.evaluation import statistics
-from handwriting.svm.svc import SVC
-from stages.common import paths
+from handwriting.models.svm.svc import SVC
 
 REPORT = Path(__file__).with_suffix(".md")
 SIZES = [60_000, 120_000, 240_000]

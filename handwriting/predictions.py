@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from handwriting import tables
+from handwriting.common import tables
 from handwriting.common.errors import InputError
 from handwriting.common.images import LabelledImages
-from handwriting.tables import Row
+from handwriting.common.tables import Row
 
 
 def read(path: Path, test: LabelledImages) -> list[Row]:

@@ -1,6 +1,6 @@
 """compare@dataset: compare all models of a dataset, one table per question."""
 
-from stages.common.command import run
+from handwriting.common.stage.command import run
 
 from collections.abc import Iterable
 from itertools import combinations
@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from handwriting import predictions, tables
+from handwriting import predictions
 from handwriting.claims import published
-from handwriting.common import images
+from handwriting.common import images, tables
 from handwriting.common.images import LabelledImages
 from handwriting.common.params.schema import Params
 from handwriting.common.params.yaml_reader import read_yaml
+from handwriting.common.stage import paths, read_params
+from handwriting.common.stage.outputs import write_csv
+from handwriting.common.tables import Row
 from handwriting.evaluation import statistics
 from handwriting.evaluation.statistics import Bools
-from handwriting.tables import Row
-from stages.common import paths, read_params
-from stages.common.outputs import write_csv
 
 
 def main(dataset: str) -> None:

@@ -1,15 +1,15 @@
 """curve@dataset-model: compute the cross-validated learning curve."""
 
-from stages.common.command import run
+from handwriting.common.stage.command import run
 
 import numpy as np
 
 from handwriting import model_selection
 from handwriting.common import images
-from handwriting.folds import make_folds
+from handwriting.common.stage import paths, read_params
+from handwriting.common.stage.outputs import write_csv
 from handwriting.models import pipeline
-from stages.common import paths, read_params
-from stages.common.outputs import write_csv
+from handwriting.models.folds import make_folds
 
 
 def main(dataset: str, model: str) -> None:

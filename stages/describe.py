@@ -1,15 +1,15 @@
 """describe@dataset: count the images of each digit and draw samples."""
 
-from stages.common.command import run
+from handwriting.common.stage.command import run
 
 import numpy as np
 
 from handwriting.common import images
 from handwriting.common.images import LabelledImages
 from handwriting.common.params.datasets import ImageFormat
+from handwriting.common.stage import paths, read_params
+from handwriting.common.stage.outputs import atomic_write, write_json
 from handwriting.figures import image_grids, style
-from stages.common import paths, read_params
-from stages.common.outputs import atomic_write, write_json
 
 
 def main(dataset: str) -> None:

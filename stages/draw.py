@@ -1,6 +1,6 @@
 """draw@dataset-model: draw the results of the model as pictures."""
 
-from stages.common.command import run
+from handwriting.common.stage.command import run
 
 import math
 from pathlib import Path
@@ -8,21 +8,21 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from handwriting import predictions, tables
-from handwriting.common import images
+from handwriting import predictions
+from handwriting.common import images, tables
 from handwriting.common.errors import InputError
 from handwriting.common.images import LabelledImages
 from handwriting.common.params.datasets import ImageFormat
 from handwriting.common.params.models import GradientFeatures, Hyperparameters
 from handwriting.common.params.schema import Draw
+from handwriting.common.stage import paths, read_params
+from handwriting.common.stage.outputs import atomic_write
+from handwriting.common.tables import Row
 from handwriting.figures import image_grids, style
 from handwriting.figures.confidence_charts import confidence_charts
 from handwriting.figures.confusion_matrix import confusion_matrix
 from handwriting.figures.importance_map import importance_map
 from handwriting.figures.tuning_map import Axis, tuning_map
-from handwriting.tables import Row
-from stages.common import paths, read_params
-from stages.common.outputs import atomic_write
 
 
 def main(dataset: str, model: str) -> None:

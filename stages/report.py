@@ -1,18 +1,18 @@
 """report: render the self-contained HTML report."""
 
-from stages.common.command import run
+from handwriting.common.stage.command import run
 
 from pathlib import Path
 from typing import Any
 
-from handwriting import tables
+from handwriting.common import tables
 from handwriting.common.errors import InputError
 from handwriting.common.params.schema import Params
+from handwriting.common.stage import paths, read_params
+from handwriting.common.stage.outputs import atomic_write
+from handwriting.common.tables import Row
 from handwriting.pages import html
 from handwriting.pages.html import Picture
-from handwriting.tables import Row
-from stages.common import paths, read_params
-from stages.common.outputs import atomic_write
 
 _PICTURES = ("confusion", "predictions", "mistakes", "confidence", "inspection", "tuning")
 

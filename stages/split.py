@@ -1,12 +1,12 @@
 """split@dataset: split the images into training and test images."""
 
-from stages.common.command import run
+from handwriting.common.stage.command import run
 
 from handwriting.common import images
 from handwriting.common.errors import InputError
+from handwriting.common.stage import paths, read_params
+from handwriting.common.stage.outputs import atomic_write
 from handwriting.data import splits
-from stages.common import paths, read_params
-from stages.common.outputs import atomic_write
 
 
 def main(dataset: str) -> None:

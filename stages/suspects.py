@@ -1,15 +1,15 @@
 """suspects@dataset: find test images whose label is probably wrong."""
 
-from stages.common.command import run
+from handwriting.common.stage.command import run
 
 import numpy as np
 
 from handwriting import predictions
 from handwriting.common import images
+from handwriting.common.stage import paths, read_params
+from handwriting.common.stage.outputs import atomic_write, write_csv
+from handwriting.common.tables import Row
 from handwriting.figures import image_grids, style
-from handwriting.tables import Row
-from stages.common import paths, read_params
-from stages.common.outputs import atomic_write, write_csv
 
 # Agreement between fewer models is not informative.
 _FEWEST_MODELS = 2

@@ -1,12 +1,13 @@
 """train@dataset-model: fit the model on the training images."""
 
-from stages.common.command import run
+from handwriting.common.stage.command import run
 
+from handwriting import persistence
 from handwriting.common import images
-from handwriting.folds import make_folds, take_folds
-from handwriting.models import persistence, pipeline
-from stages.common import paths, read_params
-from stages.common.outputs import atomic_write
+from handwriting.common.stage import paths, read_params
+from handwriting.common.stage.outputs import atomic_write
+from handwriting.models import pipeline
+from handwriting.models.folds import make_folds, take_folds
 
 
 def main(dataset: str, model: str) -> None:

@@ -6,7 +6,7 @@ metrics and the tables of the charts. Without them, another clone runs `evaluate
 The other clone downloads everything with ``dvc pull --run-cache`` and ``dvc repro --pull``.
 """
 
-from stages.common.command import run
+from handwriting.common.stage.command import run
 
 import subprocess
 import sys

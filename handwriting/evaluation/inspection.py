@@ -4,9 +4,9 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.pipeline import Pipeline
 
-from handwriting.features.blocks import Blockwise
-from handwriting.features.gradients import OrientedGradients
-from handwriting.features.pixels import UnitPixels
+from handwriting.models.features.blocks import Blockwise
+from handwriting.models.features.gradients import OrientedGradients
+from handwriting.models.features.pixels import UnitPixels
 
 Float64Array = npt.NDArray[np.float64]
 

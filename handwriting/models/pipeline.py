@@ -19,11 +19,11 @@ from handwriting.common.params.models import (
     RandomForest,
     SupportVectorClassifier,
 )
-from handwriting.features.blocks import Blockwise
-from handwriting.features.deskew import Deskew
-from handwriting.features.gradients import OrientedGradients
-from handwriting.features.pixels import ImagePixels, UnitPixels
 from handwriting.models.calibration import CalibratedClassifier, Fold
+from handwriting.models.features.blocks import Blockwise
+from handwriting.models.features.deskew import Deskew
+from handwriting.models.features.gradients import OrientedGradients
+from handwriting.models.features.pixels import ImagePixels, UnitPixels
 from handwriting.models.novelty import ClassSubspaces
 
 
@@ -110,7 +110,7 @@ def _build_classifier(hyperparameters: Hyperparameters) -> BaseEstimator:
     # A stage builds one kind of classifier; importing the others would cost it a second.
     match hyperparameters:
         case SupportVectorClassifier():
-            from handwriting.svm.svc import SVC
+            from handwriting.models.svm.svc import SVC
 
             return SVC(**arguments, decision_function_shape="ovo")
         case RandomForest():

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from handwriting.models import persistence
+from handwriting import persistence
 from tests.helpers import DATASETS, MODELS, Repository, copy
 
 pytestmark = pytest.mark.thorough

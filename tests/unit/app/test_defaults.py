@@ -12,7 +12,7 @@ from handwriting.common.params import schema
 from handwriting.common.params.datasets import ImageFormat
 from handwriting.data import splits
 from handwriting.data.inspection.content import Findings
-from handwriting.folds import make_folds
+from handwriting.models.folds import make_folds
 from tests.helpers import PARAMS
 
 MODELS = {name: block["kind"] for name, block in PARAMS["models"].items()}

@@ -8,13 +8,13 @@ from sklearn.tree import DecisionTreeClassifier
 
 from handwriting.common.images import LabelledImages
 from handwriting.evaluation import inspection
-from handwriting.features.blocks import Blockwise
-from handwriting.features.deskew import Deskew
-from handwriting.features.gradients import OrientedGradients
-from handwriting.features.pixels import UnitPixels
 from handwriting.models.calibration import CalibratedClassifier
+from handwriting.models.features.blocks import Blockwise
+from handwriting.models.features.deskew import Deskew
+from handwriting.models.features.gradients import OrientedGradients
+from handwriting.models.features.pixels import UnitPixels
 from handwriting.models.novelty import ClassSubspaces
-from handwriting.svm.svc import SVC
+from handwriting.models.svm.svc import SVC
 
 
 def forest(features: object) -> Pipeline:

@@ -1,4 +1,4 @@
-"""The solvers behind handwriting.svm.svc.SVC: active sets, oneDAL and libsvm.
+"""The solvers behind handwriting.models.svm.svc.SVC: active sets, oneDAL and libsvm.
 
 Each solver returns the fitted attributes of `sklearn.svm.SVC` as plain arrays in its layout, so
 storing, loading and using a model does not depend on the solver.
@@ -18,9 +18,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
-from handwriting.svm import one_vs_one
-from handwriting.svm.kernels import Floats, Kernel, squared_norms
-from handwriting.svm.pair import PairSolution, Settings
+from handwriting.models.svm import one_vs_one
+from handwriting.models.svm.kernels import Floats, Kernel, squared_norms
+from handwriting.models.svm.pair import PairSolution, Settings
 
 SOLVER_VARIABLE = "HANDWRITING_SVC_SOLVER"
 
@@ -113,7 +113,7 @@ def fit(
     Parameters
     ----------
     parameters : dict
-        Parameters of `handwriting.svm.svc.SVC`; gamma is a number.
+        Parameters of `handwriting.models.svm.svc.SVC`; gamma is a number.
     X : ndarray of shape (n_samples, n_features), float32 or float64
         Training samples.
     y : ndarray of shape (n_samples,)

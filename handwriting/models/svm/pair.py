@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from handwriting.svm.kernels import Floats, Kernel
+from handwriting.models.svm.kernels import Floats, Kernel
 
 # Kernel values are computed in blocks of 512 rows and 1024 columns, so that the products are still
 # in the processor's cache when the kernel function is applied and when they are summed.

@@ -1,6 +1,6 @@
 """A faster drop-in for sklearn.svm.SVC.
 
-`handwriting.svm.solvers` fits the model. This module predicts with matrix products, on every
+`handwriting.models.svm.solvers` fits the model. This module predicts with matrix products, on every
 platform. A fitted classifier contains plain arrays in scikit-learn's layout only, so it can be
 stored, loaded and used without the solver that fitted it.
 """
@@ -18,9 +18,9 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import _ovr_decision_function
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from handwriting.svm import solvers
-from handwriting.svm.kernels import Floats, Kernel, squared_norms
-from handwriting.svm.threads import map_threads
+from handwriting.models.svm import solvers
+from handwriting.models.svm.kernels import Floats, Kernel, squared_norms
+from handwriting.models.svm.threads import map_threads
 
 # A block of the kernel matrix (512 x 1024 float32: 2 MB) stays in the processor's cache from the
 # matrix product to the sum. Smaller blocks slow the product down.

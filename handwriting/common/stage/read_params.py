@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from handwriting.common.errors import InputError
 from handwriting.common.params.schema import Params, parse
 from handwriting.common.params.yaml_reader import read_yaml
-from stages.common import paths
+from handwriting.common.stage import paths
 
 # The parameters that this process works with.
 _loaded: list[Params] = []

@@ -8,12 +8,12 @@ import pytest
 from sklearn.utils.estimator_checks import estimator_checks_generator
 from threadpoolctl import threadpool_limits
 
-from handwriting.svm import active_set, one_vs_one, solvers
-from handwriting.svm.kernels import Kernel, squared_norms
-from handwriting.svm.one_vs_one import Problem
-from handwriting.svm.pair import Pair, Settings
-from handwriting.svm.solvers import SOLVER_VARIABLE
-from handwriting.svm.svc import SVC
+from handwriting.models.svm import active_set, one_vs_one, solvers
+from handwriting.models.svm.kernels import Kernel, squared_norms
+from handwriting.models.svm.one_vs_one import Problem
+from handwriting.models.svm.pair import Pair, Settings
+from handwriting.models.svm.solvers import SOLVER_VARIABLE
+from handwriting.models.svm.svc import SVC
 
 SETTINGS = Settings(tol=1e-3, shrinking=True, cache_size=200)
 

@@ -3,7 +3,7 @@ import pytest
 
 from handwriting.common.errors import InputError
 from handwriting.common.images import LabelledImages
-from handwriting.folds import make_folds, take_folds
+from handwriting.models.folds import make_folds, take_folds
 
 
 def labelled(labels: list[int], writers: list[int] | None = None) -> LabelledImages:

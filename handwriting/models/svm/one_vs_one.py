@@ -6,10 +6,10 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from handwriting.svm import active_set, decomposition
-from handwriting.svm.kernels import Floats, Kernel
-from handwriting.svm.pair import Pair, PairSolution, Settings
-from handwriting.svm.threads import blas_threads, map_threads
+from handwriting.models.svm import active_set, decomposition
+from handwriting.models.svm.kernels import Floats, Kernel
+from handwriting.models.svm.pair import Pair, PairSolution, Settings
+from handwriting.models.svm.threads import blas_threads, map_threads
 
 # A pair with more samples starts from the solution of every 4th of them. Most samples are far from
 # the margin, and the start shows which ones.

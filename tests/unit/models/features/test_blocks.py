@@ -7,10 +7,10 @@ from sklearn.utils.estimator_checks import check_estimator
 from threadpoolctl import threadpool_limits
 
 from handwriting.common.images import LabelledImages
-from handwriting.features.blocks import Blockwise
-from handwriting.features.deskew import Deskew
-from handwriting.features.gradients import OrientedGradients
-from handwriting.features.pixels import UnitPixels
+from handwriting.models.features.blocks import Blockwise
+from handwriting.models.features.deskew import Deskew
+from handwriting.models.features.gradients import OrientedGradients
+from handwriting.models.features.pixels import UnitPixels
 
 
 def gradients(height: int, width: int) -> Pipeline:

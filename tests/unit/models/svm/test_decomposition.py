@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from sklearn.metrics.pairwise import pairwise_kernels
 from threadpoolctl import threadpool_limits
 
-from handwriting.svm import active_set, decomposition, one_vs_one
-from handwriting.svm.kernels import Kernel, squared_norms
-from handwriting.svm.pair import NO_SUPPORT, Pair, Settings
-from handwriting.svm.solvers import SOLVER_VARIABLE
-from handwriting.svm.svc import SVC
+from handwriting.models.svm import active_set, decomposition, one_vs_one
+from handwriting.models.svm.kernels import Kernel, squared_norms
+from handwriting.models.svm.pair import NO_SUPPORT, Pair, Settings
+from handwriting.models.svm.solvers import SOLVER_VARIABLE
+from handwriting.models.svm.svc import SVC
 
 SETTINGS = Settings(tol=1e-3, shrinking=True, cache_size=200)
 SMALLEST_CACHE = replace(SETTINGS, cache_size=1e-3)

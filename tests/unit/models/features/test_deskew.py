@@ -6,7 +6,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
 from handwriting.common.images import LabelledImages
-from handwriting.features.deskew import Deskew
+from handwriting.models.features.deskew import Deskew
 
 SHAPES = st.tuples(st.integers(4, 64), st.integers(4, 64))
 IMAGES = SHAPES.flatmap(lambda shape: arrays(np.uint8, shape))

@@ -5,7 +5,7 @@ import threading
 import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from handwriting.svm.threads import map_blocks, map_threads
+from handwriting.models.svm.threads import map_blocks, map_threads
 
 
 def test_limit_on_blas_threads_is_respected():

@@ -18,8 +18,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from handwriting.svm.kernels import Floats
-from handwriting.svm.pair import NO_SUPPORT, Pair, PairSolution, Settings, check_finite
+from handwriting.models.svm.kernels import Floats
+from handwriting.models.svm.pair import NO_SUPPORT, Pair, PairSolution, Settings, check_finite
 
 # The first active set has every 24th sample of a pair, at least about 400 samples. Each round adds
 # at most half of its size. Measured on MNIST: with a larger start or growth, more kernel values

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import sklearn.svm
 
-from handwriting.svm import active_set
-from handwriting.svm.solvers import SOLVER_VARIABLE
-from handwriting.svm.svc import SVC
+from handwriting.models.svm import active_set
+from handwriting.models.svm.solvers import SOLVER_VARIABLE
+from handwriting.models.svm.svc import SVC
 
 PARAMETERS = {"C": 5.0, "gamma": 0.02}
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from handwriting.features.gradients import OrientedGradients
+from handwriting.models.features.gradients import OrientedGradients
 
 SQUARES = st.integers(4, 64).flatmap(
     lambda size: arrays(np.float32, (size, size), elements=st.floats(0, 1, width=32))

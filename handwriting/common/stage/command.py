@@ -32,7 +32,7 @@ def run(main: Callable[..., None]) -> None:
     try:
         main(*(arguments[name] for name in names))
         # Imported by now in every stage; at the top it would delay the handler of interrupts.
-        from stages.common import read_params
+        from handwriting.common.stage import read_params
 
         read_params.check_unchanged()
     except InputError as error:

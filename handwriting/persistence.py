@@ -26,14 +26,14 @@ from handwriting.models.calibration import CalibratedClassifier
 # What a model file may contain besides scikit-learn's estimators and NumPy's arrays. A file with
 # any other type is refused before an object is created.
 TRUSTED_TYPES = [
-    "handwriting.features.blocks.Blockwise",
-    "handwriting.features.deskew.Deskew",
-    "handwriting.features.gradients.OrientedGradients",
-    "handwriting.features.pixels.ImagePixels",
-    "handwriting.features.pixels.UnitPixels",
+    "handwriting.models.features.blocks.Blockwise",
+    "handwriting.models.features.deskew.Deskew",
+    "handwriting.models.features.gradients.OrientedGradients",
+    "handwriting.models.features.pixels.ImagePixels",
+    "handwriting.models.features.pixels.UnitPixels",
     "handwriting.models.calibration.CalibratedClassifier",
     "handwriting.models.novelty.ClassSubspaces",
-    "handwriting.svm.svc.SVC",
+    "handwriting.models.svm.svc.SVC",
     "sklearn.tree._tree.Tree",
 ]
 

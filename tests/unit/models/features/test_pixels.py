@@ -5,7 +5,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.estimator_checks import check_estimator
 
 from handwriting.common.images import LabelledImages
-from handwriting.features.pixels import ImagePixels, UnitPixels
+from handwriting.models.features.pixels import ImagePixels, UnitPixels
 from tests.helpers import tight_digits
 
 

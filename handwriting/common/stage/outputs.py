@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from handwriting.common.errors import InputError
-from stages.common import read_params
+from handwriting.common.stage import read_params
 
 # Why the system may refuse to write, with what the user can do about it.
 _REMEDIES = {

@@ -19,9 +19,9 @@ from sklearn.metrics.pairwise import pairwise_kernels
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from handwriting.svm import active_set, solvers, svc
-from handwriting.svm.solvers import SOLVER_VARIABLE
-from handwriting.svm.svc import SVC
+from handwriting.models.svm import active_set, solvers, svc
+from handwriting.models.svm.solvers import SOLVER_VARIABLE
+from handwriting.models.svm.svc import SVC
 
 HAS_WHEEL = platform.system() in ("Linux", "Windows") and platform.machine() in ("x86_64", "AMD64")
 needs_onedal = pytest.mark.skipif(
@@ -456,7 +456,7 @@ for name in ("sklearnex", "onedal", "daal4py"):
 import numpy as np
 import skops.io
 expected = np.load("expected.npz")
-model = skops.io.load("model.skops", trusted=["handwriting.svm.svc.SVC"])
+model = skops.io.load("model.skops", trusted=["handwriting.models.svm.svc.SVC"])
 np.testing.assert_array_equal(model.predict(expected["X"]), expected["predicted"])
 np.testing.assert_array_equal(model.decision_function(expected["X"]), expected["decision"])
 assert model.fit(expected["X"], expected["predicted"]).solver_ == "libsvm"
@@ -467,7 +467,7 @@ assert model.fit(expected["X"], expected["predicted"]).solver_ == "libsvm"
 def test_importing_the_classifier_imports_no_solver(tmp_path):
     script = """
 import sys
-import handwriting.svm.svc
+import handwriting.models.svm.svc
 assert not {"sklearnex", "onedal", "daal4py", "sklearn.svm"} & set(sys.modules)
 """
     run_python(script, tmp_path)
@@ -475,7 +475,7 @@ assert not {"sklearnex", "onedal", "daal4py", "sklearn.svm"} & set(sys.modules)
 
 def run_python(script, directory):
     environment = {name: value for name, value in os.environ.items() if name != SOLVER_VARIABLE}
-    environment["PYTHONPATH"] = str(Path(svc.__file__).parents[2])
+    environment["PYTHONPATH"] = str(Path(svc.__file__).parents[3])
     completed = subprocess.run(
         [sys.executable, "-c", script],
         cwd=directory,

@@ -26,8 +26,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from handwriting.svm.kernels import Floats
-from handwriting.svm.pair import Pair, PairSolution, Settings, check_finite
+from handwriting.models.svm.kernels import Floats
+from handwriting.models.svm.pair import Pair, PairSolution, Settings, check_finite
 
 _Floats64 = NDArray[np.float64]
 

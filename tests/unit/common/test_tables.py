@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handwriting import tables
+from handwriting.common import tables
 from handwriting.common.errors import InputError
 from handwriting.common.params.models import DecisionTree, SupportVectorClassifier
-from stages.common.outputs import write_csv, write_json
+from handwriting.common.stage.outputs import write_csv, write_json
 
 cells = (
     st.none()

@@ -14,16 +14,16 @@ from sklearn.base import BaseEstimator
 from sklearn.dummy import DummyClassifier
 from sklearn.pipeline import make_pipeline
 
+from handwriting import persistence
 from handwriting.common.errors import InputError
 from handwriting.common.images import LabelledImages
-from handwriting.models import persistence
 from tests.helpers import HYPERPARAMETERS, PROJECT, dump_sealed, fit, fit_digits, read_csv
 
 TRAIN = """
 import sys
 from pathlib import Path
 from handwriting.data import datasets
-from handwriting.models import persistence
+from handwriting import persistence
 from tests.helpers import fit_digits
 persistence.save(fit_digits(sys.argv[1], datasets.load_digits()), Path(sys.argv[2]))
 """
