@@ -37,6 +37,14 @@ TRUSTED_TYPES = [
     "sklearn.tree._tree.Tree",
 ]
 
+# Where the packages of these types are, by the names that model files have for them. Model files keep
+# the names of the version that wrote the first of them, so that the modules can be moved.
+_MOVED = {
+    "handwriting.features": "handwriting.models.features",
+    "handwriting.svm": "handwriting.models.svm",
+}
+_NAMES_IN_FILES = {package: name for name, package in _MOVED.items()}
+
 # Increase this number when the content of a model file changes. Other numbers are refused.
 _FORMAT = 3
 # The end of a model file. The checksum is that of all bytes before it, with the format number.
@@ -72,7 +80,7 @@ def load(path: Path) -> Pipeline:
     _check_seal(content, path)
     try:
         _check_size(content)
-        model = skops.io.loads(content, trusted=TRUSTED_TYPES)
+        model = skops.io.loads(_with_moved_types(content), trusted=TRUSTED_TYPES)
         problem = _find_problem(model)
     except UntrustedTypesFoundException as error:
         raise InputError(f"{path}: not loaded: {error}") from None
@@ -150,6 +158,28 @@ def _check_size(content: bytes) -> None:
         n_bytes = sum(entry.file_size for entry in archive.infolist())
     if n_bytes > _MAX_BYTES:
         raise ValueError("it expands to more than 1 GiB")
+
+
+def _with_moved_types(content: bytes) -> bytes:
+    """Add a schema with the present modules of the types to an archive.
+
+    The last file of a name in an archive replaces those before it.
+    """
+    extended = io.BytesIO(content)
+    with zipfile.ZipFile(extended, "a") as archive, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Duplicate name")
+        schema = json.loads(archive.read(_SCHEMA), object_hook=lambda node: _rename(node, _MOVED))
+        archive.writestr(_SCHEMA, json.dumps(schema))
+    return extended.getvalue()
+
+
+def _rename(node: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    """Replace the name of the package in which a type is."""
+    module = node.get("__module__")
+    if isinstance(module, str):
+        package, dot, rest = module.rpartition(".")
+        node["__module__"] = f"{names.get(package, package)}{dot}{rest}"
+    return node
 
 
 def _find_problem(model: Any) -> str | None:
@@ -261,11 +291,15 @@ def _normalise(archive: bytes) -> bytes:
     """Remove from a skops archive what differs between two saves of the same model.
 
     These are the memory addresses by which skops names arrays and shared objects, the timestamps
-    in the ZIP directory, and the unused bytes between the fields of a structured array.
+    in the ZIP directory, and the unused bytes between the fields of a structured array. Types get
+    the names that model files have for them.
     """
     source = zipfile.ZipFile(io.BytesIO(archive))
     numbers: dict[int, int] = {}
-    schema = json.loads(source.read(_SCHEMA), object_hook=lambda node: _renumber(node, numbers))
+    schema = json.loads(
+        source.read(_SCHEMA),
+        object_hook=lambda node: _rename(_renumber(node, numbers), _NAMES_IN_FILES),
+    )
     files = {f"{address}.npy": f"{number}.npy" for address, number in numbers.items()}
     target = io.BytesIO()
     # Trees are mostly zeros: the fastest level already removes five sixths of a forest.

@@ -1,4 +1,5 @@
 import io
+import re
 import resource
 import subprocess
 import sys
@@ -369,6 +370,24 @@ def test_a_model_of_the_published_format_predicts_as_when_it_was_written(
         [float(row["probability"]) for row in expected],
         rtol=1e-6,
     )
+
+
+def test_model_files_name_their_types_as_the_first_ones_of_the_format_did(
+    digits: LabelledImages, path: Path
+) -> None:
+    persistence.save(fit_digits("svc with gradients", digits), path)
+    with zipfile.ZipFile(path) as archive:
+        schema = archive.read("schema.json").decode()
+    names = set(re.findall(r'"__module__": "(handwriting[^"]*)"', schema))
+    assert names == {
+        "handwriting.features.blocks",
+        "handwriting.features.deskew",
+        "handwriting.features.gradients",
+        "handwriting.features.pixels",
+        "handwriting.models.calibration",
+        "handwriting.models.novelty",
+        "handwriting.svm.svc",
+    }
 
 
 def write_published(digits: LabelledImages) -> None:
