@@ -37,8 +37,8 @@ TRUSTED_TYPES = [
     "sklearn.tree._tree.Tree",
 ]
 
-# Where the packages of these types are, by the names that model files have for them. Model files keep
-# the names of the version that wrote the first of them, so that the modules can be moved.
+# Where the packages of these types are, by the names that model files have for them. These names
+# stay as they are when modules are moved, so that older files can be read.
 _MOVED = {
     "handwriting.features": "handwriting.models.features",
     "handwriting.svm": "handwriting.models.svm",

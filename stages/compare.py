@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from handwriting import predictions
 from handwriting.claims import published
 from handwriting.common import images, tables
 from handwriting.common.images import LabelledImages
@@ -55,7 +54,7 @@ def main(dataset: str) -> None:
 
 def _correct(dataset: str, model: str, test: LabelledImages) -> Bools:
     """Return which test images a model classifies correctly."""
-    rows = predictions.read(paths.predictions(dataset, model), test)
+    rows = tables.read_predictions(paths.predictions(dataset, model), test)
     return np.array([row["predicted"] == row["actual"] for row in rows], dtype=np.bool_)
 
 

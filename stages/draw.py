@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from handwriting import predictions
 from handwriting.common import images, tables
 from handwriting.common.errors import InputError
 from handwriting.common.images import LabelledImages
@@ -33,7 +32,7 @@ def main(dataset: str, model: str) -> None:
     train, test = images.load(paths.train(dataset)), images.load(paths.test(dataset))
     results = paths.evaluation(dataset, model)
     name = f"{model} on {dataset}"
-    rows = predictions.read(paths.predictions(dataset, model), test)
+    rows = tables.read_predictions(paths.predictions(dataset, model), test)
     figures = {
         "confusion": _confusion(results, name),
         "predictions": _predictions(rows, test, image, sizes, name),

@@ -4,8 +4,7 @@ from handwriting.common.stage.command import run
 
 import numpy as np
 
-from handwriting import predictions
-from handwriting.common import images
+from handwriting.common import images, tables
 from handwriting.common.stage import paths, read_params
 from handwriting.common.stage.outputs import atomic_write, write_csv
 from handwriting.common.tables import Row
@@ -21,7 +20,8 @@ def main(dataset: str) -> None:
     image, settings = params.dataset(dataset).image, params.suspects
     test = images.load(paths.test(dataset))
     results = {
-        model: predictions.read(paths.predictions(dataset, model), test) for model in params.models
+        model: tables.read_predictions(paths.predictions(dataset, model), test)
+        for model in params.models
     }
     good = {
         model: rows for model, rows in results.items() if _accuracy(rows) >= settings.min_accuracy

@@ -1,12 +1,15 @@
-"""Reads the CSV tables and JSON files that stages exchange."""
+"""Reads the CSV tables and JSON files that stages exchange, and rounds what is written to them."""
 
 import csv
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from handwriting.common.errors import InputError
+
+if TYPE_CHECKING:  # not every stage needs NumPy
+    from handwriting.common.images import LabelledImages
 
 Row = dict[str, Any]
 
@@ -46,6 +49,35 @@ def read_table(path: Path, columns: Sequence[str]) -> list[Row]:
                 "`dvc repro`"
             )
     return [{name: _value(text) for name, text in row.items()} for row in rows]
+
+
+def read_predictions(path: Path, test: "LabelledImages") -> list[Row]:
+    """Read the table of a model's predictions.
+
+    Parameters
+    ----------
+    path : Path
+    test : LabelledImages
+        The images that the table must be about, in their order.
+
+    Returns
+    -------
+    list of dict
+        One row per image: `index` in the dataset's table, `actual` and `predicted` digit, and the
+        `probability` of the predicted one.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged, or about other images or labels.
+    """
+    rows = read_table(path, ("index", "actual", "predicted", "probability"))
+    found = [(row["index"], row["actual"]) for row in rows]
+    if found != list(zip(test.rows.tolist(), test.labels.tolist(), strict=True)):
+        raise InputError(
+            f"{path}: not the predictions for these {len(test)} test images; run `dvc repro`"
+        )
+    return rows
 
 
 def read_json(path: Path) -> Row:
@@ -88,6 +120,11 @@ def _as_read(value: object) -> object:
     """Return a value as `read_table` reads it after it was written."""
     if isinstance(value, bool):
         return str(value)
+    return rounded(value)
+
+
+def rounded(value: Any) -> Any:
+    """Round a number to one digit more than `dvc metrics diff` prints; further digits are noise."""
     return float(f"{value:.6g}") if isinstance(value, float) else value
 
 

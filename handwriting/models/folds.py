@@ -2,7 +2,6 @@
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.model_selection import KFold, StratifiedGroupKFold
 
 from handwriting.common.errors import InputError
 from handwriting.common.images import LabelledImages
@@ -24,6 +23,9 @@ def make_folds(train: LabelledImages, n_folds: int) -> list[TrainTest]:
         If there are fewer writers or images than folds, if every digit has fewer images than there
         are folds, or if the training part of a fold shows fewer than two digits.
     """
+    # Whoever loads a model imports this module, and does not divide images.
+    from sklearn.model_selection import KFold, StratifiedGroupKFold
+
     if train.writers is None:
         splitter, n_groups = KFold(n_folds), len(train)
     else:

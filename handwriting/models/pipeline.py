@@ -19,11 +19,12 @@ from handwriting.common.params.models import (
     RandomForest,
     SupportVectorClassifier,
 )
-from handwriting.models.calibration import CalibratedClassifier, Fold
+from handwriting.models.calibration import CalibratedClassifier
 from handwriting.models.features.blocks import Blockwise
 from handwriting.models.features.deskew import Deskew
 from handwriting.models.features.gradients import OrientedGradients
 from handwriting.models.features.pixels import ImagePixels, UnitPixels
+from handwriting.models.folds import TrainTest
 from handwriting.models.novelty import ClassSubspaces
 
 
@@ -46,7 +47,7 @@ def build(hyperparameters: Hyperparameters, image: ImageFormat) -> Pipeline:
     )
 
 
-def fit(model: Pipeline, train: LabelledImages, folds: list[Fold]) -> Pipeline:
+def fit(model: Pipeline, train: LabelledImages, folds: list[TrainTest]) -> Pipeline:
     """Fit a model on all cores and return it.
 
     Parameters

@@ -29,7 +29,6 @@ ALLOWED = {
     ],
     "handwriting/app/": ["handwriting/"],
     "handwriting/persistence.py": ["handwriting/common/", "handwriting/models/"],
-    "handwriting/predictions.py": ["handwriting/common/"],
     "handwriting/model_selection.py": ["handwriting/common/", "handwriting/models/"],
     "stages/": ["handwriting/"],
     "tools/": ["handwriting/"],

@@ -9,10 +9,10 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from handwriting.common.errors import InputError
 from handwriting.common.stage import read_params
+from handwriting.common.tables import rounded
 
 # Why the system may refuse to write, with what the user can do about it.
 _REMEDIES = {
@@ -84,9 +84,9 @@ def _is_near(filename: str, path: Path) -> bool:
 
 def write_json(content: Mapping[str, float], path: Path) -> None:
     """Write numbers by name, in the given order, with six significant digits."""
-    rounded = {name: _round(value) for name, value in content.items()}
+    numbers = {name: rounded(value) for name, value in content.items()}
     with atomic_write(path) as temporary:
-        temporary.write_text(json.dumps(rounded, indent=2) + "\n", encoding="ascii", newline="\n")
+        temporary.write_text(json.dumps(numbers, indent=2) + "\n", encoding="ascii", newline="\n")
 
 
 def write_csv(columns: Sequence[str], rows: Iterable[Sequence[object]], path: Path) -> None:
@@ -97,9 +97,4 @@ def write_csv(columns: Sequence[str], rows: Iterable[Sequence[object]], path: Pa
     ):
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
-        writer.writerows([_round(value) for value in row] for row in rows)
-
-
-def _round(value: Any) -> Any:
-    """Round to one digit more than `dvc metrics diff` prints; further digits are noise."""
-    return float(f"{value:.6g}") if isinstance(value, float) else value
+        writer.writerows([rounded(value) for value in row] for row in rows)

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from handwriting import predictions
+from handwriting.common import tables
 from handwriting.common.errors import InputError
 from handwriting.common.images import LabelledImages
 
@@ -27,7 +27,7 @@ def images(rows: list[int], labels: list[int]) -> LabelledImages:
 
 
 def test_predictions_have_one_row_per_image(path: Path) -> None:
-    first, second = predictions.read(path, images([7, 9], [3, 5]))
+    first, second = tables.read_predictions(path, images([7, 9], [3, 5]))
     assert first == {"index": 7, "actual": 3, "predicted": 3, "probability": 0.99}
     assert second["predicted"] == 6
 
@@ -39,4 +39,4 @@ def test_predictions_for_other_images_raise_input_error(
     rows: list[int], labels: list[int], path: Path
 ) -> None:
     with pytest.raises(InputError, match=f"not the predictions for these {len(rows)} test images"):
-        predictions.read(path, images(rows, labels))
+        tables.read_predictions(path, images(rows, labels))
