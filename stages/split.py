@@ -2,11 +2,11 @@
 
 from handwriting.common.stage.command import run
 
+from handwriting import splits
 from handwriting.common import images
 from handwriting.common.errors import InputError
 from handwriting.common.stage import paths, read_params
 from handwriting.common.stage.outputs import atomic_write
-from handwriting.data import splits
 
 
 def main(dataset: str) -> None:

@@ -30,6 +30,7 @@ ALLOWED = {
     "handwriting/app/": ["handwriting/"],
     "handwriting/persistence.py": ["handwriting/common/", "handwriting/models/"],
     "handwriting/model_selection.py": ["handwriting/common/", "handwriting/models/"],
+    "handwriting/splits.py": ["handwriting/common/"],
     "stages/": ["handwriting/"],
     "tools/": ["handwriting/"],
 }

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from handwriting.app import defaults, params_file
+from handwriting.app.inspection import content as inspection
+from handwriting.app.inspection.options import Options
 from handwriting.common import images
 from handwriting.common.errors import InputError
 from handwriting.common.images import LabelledImages
 from handwriting.data import text_files
-from handwriting.data.inspection import content as inspection
-from handwriting.data.inspection.options import Options
 from stages import fetch, flatten
 from tests.helpers import PROJECT
 

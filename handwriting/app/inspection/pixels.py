@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from handwriting.app.inspection.options import Options
 from handwriting.common.errors import InputError
 from handwriting.common.params.datasets import ImageFormat
-from handwriting.data.inspection.options import Options
 
 FEWEST_PIXELS = 10
 # Ranges in which pixels are stored. The first one that has all of a table's values is used.

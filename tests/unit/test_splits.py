@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handwriting import splits
 from handwriting.common.errors import InputError
 from handwriting.common.images import LabelledImages
 from handwriting.common.params.datasets import GroupedSplit, OrderedSplit, RandomSplit
-from handwriting.data import splits
 
 
 def some_images(n: int, n_writers: int | None = None, n_digits: int = 10) -> LabelledImages:

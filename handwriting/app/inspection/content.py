@@ -6,20 +6,20 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from handwriting.common.errors import InputError
-from handwriting.common.params.datasets import ImageFolder, ImageFormat, Role, Table
-from handwriting.data import image_folders
-from handwriting.data.inspection.label import find_label, without_named
-from handwriting.data.inspection.layout import Layout, sniff
-from handwriting.data.inspection.options import Options
-from handwriting.data.inspection.pixels import (
+from handwriting.app.inspection.label import find_label, without_named
+from handwriting.app.inspection.layout import Layout, sniff
+from handwriting.app.inspection.options import Options
+from handwriting.app.inspection.pixels import (
     RANGES_IN_WORDS,
     image_format,
     image_size,
     pixel_range,
     ranges,
 )
-from handwriting.data.inspection.statistics import Label, Statistics, read_statistics
+from handwriting.app.inspection.statistics import Label, Statistics, read_statistics
+from handwriting.common.errors import InputError
+from handwriting.common.params.datasets import ImageFolder, ImageFormat, Role, Table
+from handwriting.data import image_folders
 from handwriting.data.table_forms import N_DIGITS
 
 # Images of a folder that are larger than this are scaled down, to the size of MNIST's.

@@ -3,11 +3,11 @@
 from dataclasses import replace
 from pathlib import Path
 
+from handwriting.app.inspection.layout import Layout
+from handwriting.app.inspection.options import Options, Side
+from handwriting.app.inspection.pixels import fits, image_size
+from handwriting.app.inspection.statistics import Label, Statistics
 from handwriting.common.errors import InputError
-from handwriting.data.inspection.layout import Layout
-from handwriting.data.inspection.options import Options, Side
-from handwriting.data.inspection.pixels import fits, image_size
-from handwriting.data.inspection.statistics import Label, Statistics
 
 # What the names of columns mean in tables met in practice, in lower-case letters.
 LABEL_NAMES = ("label", "labels", "digit", "class", "target", "y")

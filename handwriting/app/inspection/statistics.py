@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from handwriting.app.inspection.layout import Layout
 from handwriting.common.errors import InputError
 from handwriting.common.params.datasets import Role
 from handwriting.data import table_forms
-from handwriting.data.inspection.layout import Layout
 from handwriting.data.table_forms import N_DIGITS
 from handwriting.data.text_files import open_text
 
