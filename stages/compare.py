@@ -16,7 +16,7 @@ from handwriting.common.images import LabelledImages
 from handwriting.common.params.schema import Params
 from handwriting.common.params.yaml_reader import read_yaml
 from handwriting.common.stage import paths, read_params
-from handwriting.common.stage.outputs import write_csv
+from handwriting.common.stage.outputs import write_csv, write_json
 from handwriting.common.tables import Row
 from handwriting.evaluation import statistics
 from handwriting.evaluation.statistics import Bools
@@ -32,6 +32,10 @@ def main(dataset: str) -> None:
     _write_pairs(dataset, correct)
     _write_errors(params, dataset, correct)
     _write_tuning(params, dataset)
+    write_json(
+        {model: _hyperparameters(params, model, dataset) for model in params.models},
+        paths.hyperparameters(dataset),
+    )
     folder = paths.plots(dataset)
     for name, columns in (
         ("confusion", ("actual", "predicted", "n_images", "share")),
@@ -151,6 +155,11 @@ def _write_tuning(params: Params, dataset: str) -> None:
         rows,
         paths.plots(dataset) / "tuning.csv",
     )  # fmt: skip
+
+
+def _hyperparameters(params: Params, model: str, dataset: str) -> Row:
+    """Return the kind of a model and its hyperparameters as params.yaml has them."""
+    return params.hyperparameters(model, dataset).model_dump(exclude_unset=True)
 
 
 def _axes(candidate: Row) -> tuple[Any, Any, Any, Any]:

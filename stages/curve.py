@@ -16,8 +16,8 @@ def main(dataset: str, model: str) -> None:
     """Cross-validate the model on increasing numbers of training images."""
     params = read_params.load()
     section = params.dataset(dataset)
-    classifier = pipeline.build(params.hyperparameters(model, dataset), section.image)
-    train = images.load(paths.train(dataset))
+    train, image = images.load(paths.train(dataset)), images.load_format(paths.train(dataset))
+    classifier = pipeline.build(params.hyperparameters(model, dataset), image)
     train = train.take(np.arange(min(section.curve.n_rows, len(train))))
     with read_params.faults_in(f"datasets.{dataset}.curve"):
         folds = make_folds(train, section.curve.n_folds)

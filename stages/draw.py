@@ -28,8 +28,8 @@ def main(dataset: str, model: str) -> None:
     """Draw everything about the model: results, confidence, what it relies on, tuning."""
     params = read_params.load()
     hyperparameters = params.hyperparameters(model, dataset)
-    image, sizes = params.dataset(dataset).image, params.draw
     train, test = images.load(paths.train(dataset)), images.load(paths.test(dataset))
+    image, sizes = images.load_format(paths.test(dataset)), params.draw
     results = paths.evaluation(dataset, model)
     name = f"{model} on {dataset}"
     rows = tables.read_predictions(paths.predictions(dataset, model), test)

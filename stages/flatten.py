@@ -14,6 +14,7 @@ def main(dataset: str) -> None:
     flat = table.read(paths.raw(dataset), image)
     with atomic_write(paths.flat(dataset)) as folder:
         images.save(flat, folder)
+        images.save_format(image, folder)
 
 
 if __name__ == "__main__":

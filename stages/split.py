@@ -12,7 +12,7 @@ from handwriting.common.stage.outputs import atomic_write
 def main(dataset: str) -> None:
     """Write the training images and the test images, both in table order."""
     method = read_params.load().dataset(dataset).split
-    flat = images.load(paths.flat(dataset))
+    flat, image = images.load(paths.flat(dataset)), images.load_format(paths.flat(dataset))
     try:
         train, test = splits.split(flat, method)
     except InputError as error:
@@ -20,6 +20,7 @@ def main(dataset: str) -> None:
     for index, target in ((train, paths.train(dataset)), (test, paths.test(dataset))):
         with atomic_write(target) as folder:
             images.save(flat.take(index), folder)
+            images.save_format(image, folder)
 
 
 if __name__ == "__main__":

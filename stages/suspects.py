@@ -17,8 +17,9 @@ _FEWEST_MODELS = 2
 def main(dataset: str) -> None:
     """Write the images on which all good models agree against the label, as table and picture."""
     params = read_params.load()
-    image, settings = params.dataset(dataset).image, params.suspects
-    test = images.load(paths.test(dataset))
+    params.dataset(dataset)
+    settings = params.suspects
+    test, image = images.load(paths.test(dataset)), images.load_format(paths.test(dataset))
     results = {
         model: tables.read_predictions(paths.predictions(dataset, model), test)
         for model in params.models

@@ -14,8 +14,8 @@ def main(dataset: str, model: str) -> None:
     """Fit the model with the hyperparameters of params.yaml, calibrate it and save it."""
     params = read_params.load()
     section = params.dataset(dataset)
-    classifier = pipeline.build(params.hyperparameters(model, dataset), section.image)
-    train = images.load(paths.train(dataset))
+    train, image = images.load(paths.train(dataset)), images.load_format(paths.train(dataset))
+    classifier = pipeline.build(params.hyperparameters(model, dataset), image)
     with read_params.faults_in(f"datasets.{dataset}.calibrate"):
         folds = make_folds(train, section.calibrate.n_folds)
     pipeline.fit(classifier, train, take_folds(folds, section.calibrate.n_images))

@@ -17,11 +17,11 @@ def main(dataset: str, model: str) -> None:
     params = read_params.load()
     section = params.dataset(dataset)
     first, grid = params.grid(model, dataset)
-    train = images.load(paths.train(dataset))
+    train, image = images.load(paths.train(dataset)), images.load_format(paths.train(dataset))
     train = train.take(np.arange(min(section.tune.n_rows, len(train))))
     with read_params.faults_in(f"datasets.{dataset}.tune"):
         folds = make_folds(train, section.tune.n_folds)
-    classifier = pipeline.build(first, section.image)
+    classifier = pipeline.build(first, image)
     candidates = model_selection.grid_search(classifier, grid, train, folds)
     write_csv(
         (*grid, "accuracy", "standard_error", "n_images"),

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from handwriting.common.errors import InputError
 from handwriting.common.stage import read_params
@@ -82,8 +83,11 @@ def _is_near(filename: str, path: Path) -> bool:
     )
 
 
-def write_json(content: Mapping[str, float], path: Path) -> None:
-    """Write numbers by name, in the given order, with six significant digits."""
+def write_json(content: Mapping[str, Any], path: Path) -> None:
+    """Write values by name, in the given order; numbers have six significant digits.
+
+    Mappings among the values are written as they are.
+    """
     numbers = {name: rounded(value) for name, value in content.items()}
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(numbers, indent=2) + "\n", encoding="ascii", newline="\n")

@@ -4,6 +4,8 @@ from pathlib import Path
 
 PARAMS = Path("params.yaml")
 PUBLISHED_CLAIMS = Path("claims.yaml")
+# Has a file for each dataset.
+HYPERPARAMETERS = Path("data/hyperparameters")
 REPORT = Path("report.html")
 REPORT_TEMPLATE = Path("stages/templates/report.html.jinja")
 # In DVC's configuration folder, whose setting names it. `make run` creates it; it is not in git.
@@ -44,7 +46,7 @@ def flat(dataset: str) -> Path:
 
 
 def facts(dataset: str) -> Path:
-    """Number, size and pixel range of a dataset's images."""
+    """Source and split of a dataset; number, size and pixel range of its images."""
     return Path("data/facts", f"{dataset}.json")
 
 
@@ -91,6 +93,11 @@ def submission(name: str) -> Path:
 def metrics(dataset: str, model: str) -> Path:
     """Test metrics of a model."""
     return Path("metrics", dataset, f"{model}.json")
+
+
+def hyperparameters(dataset: str) -> Path:
+    """Hyperparameters of the models that were compared on a dataset."""
+    return HYPERPARAMETERS / f"{dataset}.json"
 
 
 def plots(dataset: str) -> Path:
