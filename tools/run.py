@@ -30,7 +30,7 @@ from tools.verify import cache_folder, verify
 
 # How often to look whether DVC still goes on.
 _SECONDS_BETWEEN_LOOKS = 5
-_PER_DATASET = ("describe", "compare", "suspects", "claims")
+_PER_DATASET = ("describe", "compare", "claims")
 
 
 class _Dvc:

@@ -234,7 +234,7 @@ print(json.dumps({"opened": opened, "modules": sorted(sys.modules)}))
 FITTING = {"tune", "train", "curve", "evaluate", "claims", "submit"}
 SLOW_LIBRARIES = {
     "jinja2": {"report"},
-    "matplotlib": {"describe", "draw", "suspects"},
+    "matplotlib": {"compare", "describe", "draw"},
     "pandas": {"fetch", "flatten"} | FITTING,
     "pooch": {"fetch"},
     "scipy.special": {"fetch", "compare"} | FITTING,
