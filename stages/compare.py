@@ -148,7 +148,7 @@ def _write_tuning(params: Params, dataset: str) -> None:
     rows: list[tuple[Any, ...]] = []
     for model in params.models:
         candidates = tables.read_table(paths.tuning(dataset, model), tables.TUNING_RESULTS)
-        used = params.hyperparameters(model, dataset)
+        used = params.hyperparameters(model, dataset).model_dump()
         best = max(candidates, key=lambda row: row["accuracy"])
         rows += [
             (model, *_axes(row), *(row[name] for name in tables.TUNING_RESULTS), int(row is best),

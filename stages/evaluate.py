@@ -116,7 +116,8 @@ def _write_scores(actual: Labels, predicted: Labels, folder: Path) -> None:
 
 
 def _write_inspection(classifier: Pipeline, folder: Path) -> None:
-    """Write both tables; a model without support vectors or importances has an empty one."""
+    """Write what the model is; a table is empty if it has no support vectors or importances."""
+    write_json(inspection.hyperparameters(classifier), folder / "hyperparameters.json")
     vectors: list[tuple[int, int, float]] = []
     if inspection.has_support_vectors(classifier):
         columns = inspection.support_weights(classifier)

@@ -99,21 +99,17 @@ def read_json(path: Path) -> Row:
     return content
 
 
-def has_values(row: Row, settings: object) -> bool:
-    """Return whether all fields of a row that `settings` has as attributes have equal values.
+def has_values(row: Row, settings: Row) -> bool:
+    """Return whether all fields of a row that `settings` has have equal values.
 
     Parameters
     ----------
     row : dict
         A row that `read_table` returned.
-    settings : object
-        Hyperparameters, for example.
+    settings : dict
+        Hyperparameters by name, for example.
     """
-    return all(
-        value == _as_read(getattr(settings, name))
-        for name, value in row.items()
-        if hasattr(settings, name)
-    )
+    return all(value == _as_read(settings[name]) for name, value in row.items() if name in settings)
 
 
 def _as_read(value: object) -> object:
