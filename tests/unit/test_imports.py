@@ -58,6 +58,16 @@ def test_a_module_imports_only_what_its_package_may_import(file: str) -> None:
     assert {path for path in imported if not path.startswith(tuple(allowed))} == set()
 
 
+def test_only_what_runs_in_a_clone_reads_and_writes_the_files_of_the_pipeline() -> None:
+    own = "handwriting/common/stage/"
+    library = [file for file in MODULES if file.startswith("handwriting/")]
+    imported = {file: direct_imports(PROJECT / file, PROJECT) for file in library}
+    users = {
+        file for file, paths in imported.items() if any(path.startswith(own) for path in paths)
+    }
+    assert all(file.startswith(own) for file in users)
+
+
 def test_every_rule_applies_to_a_file() -> None:
     assert {rule(file) for file in MODULES} == set(ALLOWED)
 
