@@ -17,8 +17,8 @@ import numpy as np
 from benchmarks.deformation import Distortion, distort
 from handwriting.common import images
 from handwriting.common.images import LabelledImages, UInt8Array
+from handwriting.common.stage import paths
 from handwriting.data import table
-from stages.common import paths
 
 N_TRAIN = 60_000
 _SIDE = 28

@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.cluster import MiniBatchKMeans
 from sklearn.preprocessing import normalize
 
-from handwriting.svm.threads import map_blocks
+from handwriting.models.svm.threads import map_blocks
 
 Floats = npt.NDArray[np.float32]
 

@@ -39,12 +39,12 @@ from benchmarks.virtual_examples import VirtualExamples
 from handwriting.common import images
 from handwriting.common.images import LabelledImages
 from handwriting.common.params.models import DeskewParams, GradientParams, Hyperparameters
-from handwriting.features.blocks import Blockwise
-from handwriting.folds import TrainTest, make_folds, take_folds
+from handwriting.common.stage import paths, read_params
 from handwriting.models import pipeline
 from handwriting.models.calibration import CalibratedClassifier
+from handwriting.models.features.blocks import Blockwise
+from handwriting.models.folds import TrainTest, make_folds, take_folds
 from handwriting.models.novelty import ClassSubspaces
-from stages.common import paths, read_params
 
 Array = npt.NDArray[Any]
 

@@ -23,8 +23,8 @@ from benchmarks import deform, svc
 from benchmarks.deformation import Distortion
 from handwriting.common import images
 from handwriting.common.images import LabelledImages
+from handwriting.common.stage import paths
 from handwriting.evaluation import statistics
-from stages.common import paths
 
 REPORT = Path(__file__).with_suffix(".md")
 SIZES = [60_000, 120_000, 240_000, 1_000_000]

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handwriting.data.datasets import parse_idx
-from handwriting.svm.threads import blas_threads
+from handwriting.models.svm.threads import blas_threads
 
 MIRROR = Path(__file__).resolve().parents[2] / "shared" / "mnist"
 REPORT = Path(__file__).with_suffix(".md")
@@ -41,9 +41,9 @@ PRODUCTS = "matrix products"
 # Functions of the active-set solver whose share of the fit is reported.
 KERNEL_ROWS, KERNEL_MATRICES, LIBSVM = "kernel rows", "kernel matrices", "libsvm"
 FIT_PARTS = {
-    KERNEL_ROWS: "handwriting.svm.pair.Pair.kernel_rows",
-    KERNEL_MATRICES: "handwriting.svm.active_set._KernelMatrix.extend",
-    LIBSVM: "handwriting.svm.active_set._solve_active",
+    KERNEL_ROWS: "handwriting.models.svm.pair.Pair.kernel_rows",
+    KERNEL_MATRICES: "handwriting.models.svm.active_set._KernelMatrix.extend",
+    LIBSVM: "handwriting.models.svm.active_set._solve_active",
 }
 # Enough rows for the warm-up to be solved with active sets.
 WARM_UP_ROWS = 4_500
@@ -72,7 +72,7 @@ def make_classifier(implementation: str) -> Any:
         import sklearnex.svm
 
         return sklearnex.svm.SVC(**PARAMETERS)
-    from handwriting.svm.svc import SVC
+    from handwriting.models.svm.svc import SVC
 
     return SVC(**PARAMETERS)
 
@@ -117,7 +117,7 @@ def measure_exponentials(model: Any, test_pixels: NDArray[np.float32]) -> float:
         return min(measure_seconds(lambda: model.predict(test_pixels))[0] for _ in range(3))
 
     with_kernel = shortest_prediction()
-    with patch("handwriting.svm.kernels.Kernel.apply", lambda *_: None):
+    with patch("handwriting.models.svm.kernels.Kernel.apply", lambda *_: None):
         return with_kernel - shortest_prediction()
 
 

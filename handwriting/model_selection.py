@@ -15,8 +15,8 @@ from sklearn.pipeline import Pipeline
 
 from handwriting.common.errors import InputError
 from handwriting.common.images import LabelledImages
-from handwriting.folds import TrainTest, shows_one_digit
-from handwriting.svm.svc import SVC
+from handwriting.models.folds import TrainTest, shows_one_digit
+from handwriting.models.svm.svc import SVC
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.pipeline import Pipeline
 
+from handwriting import persistence
 from handwriting.common.errors import InputError
-from handwriting.models import persistence, pipeline
+from handwriting.models import pipeline
 from handwriting.models.novelty import ClassSubspaces
 from handwriting.pictures import decode, normalize, segment
 
@@ -98,7 +99,7 @@ class Recognizer:
     Parameters
     ----------
     model : Pipeline
-        A fitted model, for example from `handwriting.models.persistence.load`.
+        A fitted model, for example from `handwriting.persistence.load`.
 
     Attributes
     ----------

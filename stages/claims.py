@@ -1,6 +1,6 @@
 """claims@dataset: reproduce published results and compare them with the published numbers."""
 
-from stages.common.command import run
+from handwriting.common.stage.command import run
 
 from handwriting.claims import protocols, published
 from handwriting.claims.protocols import ReproducedComparison, Reproduction
@@ -8,10 +8,10 @@ from handwriting.claims.published import Claim, Comparison, PublishedResults
 from handwriting.common import images
 from handwriting.common.params.schema import Params
 from handwriting.common.params.yaml_reader import read_yaml
+from handwriting.common.stage import paths, read_params
+from handwriting.common.stage.outputs import write_csv
 from handwriting.evaluation import statistics
 from handwriting.evaluation.statistics import Interval
-from stages.common import paths, read_params
-from stages.common.outputs import write_csv
 
 
 def main(dataset: str) -> None:

@@ -1,6 +1,6 @@
-"""compare@dataset: compare all models of a dataset, one table per question."""
+"""compare@dataset: compare all models of a dataset, one table per question, and suspect labels."""
 
-from stages.common.command import run
+from handwriting.common.stage.command import run
 
 from collections.abc import Iterable
 from itertools import combinations
@@ -10,17 +10,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from handwriting import predictions, tables
 from handwriting.claims import published
-from handwriting.common import images
+from handwriting.common import images, tables
 from handwriting.common.images import LabelledImages
-from handwriting.common.params.schema import Params
+from handwriting.common.params.schema import Params, Suspects
 from handwriting.common.params.yaml_reader import read_yaml
+from handwriting.common.stage import paths, read_params
+from handwriting.common.stage.outputs import atomic_write, write_csv, write_json
+from handwriting.common.tables import Row
 from handwriting.evaluation import statistics
 from handwriting.evaluation.statistics import Bools
-from handwriting.tables import Row
-from stages.common import paths, read_params
-from stages.common.outputs import write_csv
+from handwriting.figures import image_grids, style
+
+# Agreement between fewer models is not informative.
+_FEWEST_MODELS = 2
 
 
 def main(dataset: str) -> None:
@@ -28,11 +31,20 @@ def main(dataset: str) -> None:
     params = read_params.load()
     params.dataset(dataset)
     test = images.load(paths.test(dataset))
-    correct = {model: _correct(dataset, model, test) for model in params.models}
+    predictions = {
+        model: tables.read_predictions(paths.predictions(dataset, model), test)
+        for model in params.models
+    }
+    correct = {model: _correct(rows) for model, rows in predictions.items()}
     _write_accuracy(params, dataset, test, correct)
     _write_pairs(dataset, correct)
     _write_errors(params, dataset, correct)
     _write_tuning(params, dataset)
+    _write_suspects(params.suspects, dataset, test, predictions, correct)
+    write_json(
+        {model: _hyperparameters(params, model, dataset) for model in params.models},
+        paths.hyperparameters(dataset),
+    )
     folder = paths.plots(dataset)
     for name, columns in (
         ("confusion", ("actual", "predicted", "n_images", "share")),
@@ -53,9 +65,8 @@ def main(dataset: str) -> None:
     )
 
 
-def _correct(dataset: str, model: str, test: LabelledImages) -> Bools:
+def _correct(rows: list[Row]) -> Bools:
     """Return which test images a model classifies correctly."""
-    rows = predictions.read(paths.predictions(dataset, model), test)
     return np.array([row["predicted"] == row["actual"] for row in rows], dtype=np.bool_)
 
 
@@ -137,7 +148,7 @@ def _write_tuning(params: Params, dataset: str) -> None:
     rows: list[tuple[Any, ...]] = []
     for model in params.models:
         candidates = tables.read_table(paths.tuning(dataset, model), tables.TUNING_RESULTS)
-        used = params.hyperparameters(model, dataset)
+        used = params.hyperparameters(model, dataset).model_dump()
         best = max(candidates, key=lambda row: row["accuracy"])
         rows += [
             (model, *_axes(row), *(row[name] for name in tables.TUNING_RESULTS), int(row is best),
@@ -152,6 +163,11 @@ def _write_tuning(params: Params, dataset: str) -> None:
         rows,
         paths.plots(dataset) / "tuning.csv",
     )  # fmt: skip
+
+
+def _hyperparameters(params: Params, model: str, dataset: str) -> Row:
+    """Return the kind of a model and its hyperparameters as params.yaml has them."""
+    return params.hyperparameters(model, dataset).model_dump(exclude_unset=True)
 
 
 def _axes(candidate: Row) -> tuple[Any, Any, Any, Any]:
@@ -170,6 +186,61 @@ def _write_joined(
         for row in tables.read_table(path, columns)
     ]
     write_csv(("model", *columns), rows, target)
+
+
+def _write_suspects(
+    settings: Suspects,
+    dataset: str,
+    test: LabelledImages,
+    predictions: dict[str, list[Row]],
+    correct: dict[str, Bools],
+) -> None:
+    """Write the images on which all good models agree against the label, as table and picture."""
+    good = [model for model, found in correct.items() if found.mean() >= settings.min_accuracy]
+    suspects = []
+    if len(good) >= _FEWEST_MODELS:
+        suspects = _suspects([predictions[model] for model in good])
+    write_csv(
+        ("index", "label", "predicted", "probability", "models"),
+        [
+            (test.rows[position], test.labels[position], predicted, probability, " ".join(good))
+            for position, predicted, probability in suspects
+        ],
+        paths.plots(dataset) / "suspects.csv",
+    )
+    shown = suspects[: settings.n_images]
+    figure = image_grids.mistake_grid(
+        test.take(np.array([position for position, _, _ in shown], dtype=np.intp)),
+        [predicted for _, predicted, _ in shown],
+        [probability for _, _, probability in shown],
+        images.load_format(paths.test(dataset)),
+        _title(dataset, good, len(suspects), len(shown)),
+    )
+    with atomic_write(paths.suspects(dataset)) as path:
+        style.save(figure, path)
+
+
+def _suspects(good: list[list[Row]]) -> list[tuple[int, int, float]]:
+    """Return where all models agree against the label, on which digit, and how surely.
+
+    The probability is the lowest of the models; the most probable suspects come first.
+    """
+    found = []
+    for position, rows in enumerate(zip(*good, strict=True)):
+        predicted = {row["predicted"] for row in rows}
+        if len(predicted) == 1 and rows[0]["actual"] not in predicted:
+            probability = min(row["probability"] for row in rows)
+            found.append((position, rows[0]["predicted"], probability))
+    return sorted(found, key=lambda suspect: (-suspect[2], suspect[0]))
+
+
+def _title(dataset: str, good: list[str], n_suspects: int, n_shown: int) -> str:
+    if len(good) < _FEWEST_MODELS:
+        return f"{dataset}: fewer than two models are accurate enough to suspect a label"
+    return (
+        f"{dataset}: {n_shown} of {n_suspects} images on which {', '.join(good)} agree against the "
+        "label"
+    )
 
 
 if __name__ == "__main__":

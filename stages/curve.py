@@ -1,23 +1,23 @@
 """curve@dataset-model: compute the cross-validated learning curve."""
 
-from stages.common.command import run
+from handwriting.common.stage.command import run
 
 import numpy as np
 
 from handwriting import model_selection
 from handwriting.common import images
-from handwriting.folds import make_folds
+from handwriting.common.stage import paths, read_params
+from handwriting.common.stage.outputs import write_csv
 from handwriting.models import pipeline
-from stages.common import paths, read_params
-from stages.common.outputs import write_csv
+from handwriting.models.folds import make_folds
 
 
 def main(dataset: str, model: str) -> None:
     """Cross-validate the model on increasing numbers of training images."""
     params = read_params.load()
     section = params.dataset(dataset)
-    classifier = pipeline.build(params.hyperparameters(model, dataset), section.image)
-    train = images.load(paths.train(dataset))
+    train, image = images.load(paths.train(dataset)), images.load_format(paths.train(dataset))
+    classifier = pipeline.build(params.hyperparameters(model, dataset), image)
     train = train.take(np.arange(min(section.curve.n_rows, len(train))))
     with read_params.faults_in(f"datasets.{dataset}.curve"):
         folds = make_folds(train, section.curve.n_folds)

@@ -1,6 +1,6 @@
 """draw@dataset-model: draw the results of the model as pictures."""
 
-from stages.common.command import run
+from handwriting.common.stage.command import run
 
 import math
 from pathlib import Path
@@ -8,39 +8,38 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from handwriting import predictions, tables
-from handwriting.common import images
+from handwriting.common import images, tables
 from handwriting.common.errors import InputError
 from handwriting.common.images import LabelledImages
 from handwriting.common.params.datasets import ImageFormat
-from handwriting.common.params.models import GradientFeatures, Hyperparameters
 from handwriting.common.params.schema import Draw
+from handwriting.common.stage import paths, read_params
+from handwriting.common.stage.outputs import atomic_write
+from handwriting.common.tables import Row
 from handwriting.figures import image_grids, style
 from handwriting.figures.confidence_charts import confidence_charts
 from handwriting.figures.confusion_matrix import confusion_matrix
 from handwriting.figures.importance_map import importance_map
 from handwriting.figures.tuning_map import Axis, tuning_map
-from handwriting.tables import Row
-from stages.common import paths, read_params
-from stages.common.outputs import atomic_write
 
 
 def main(dataset: str, model: str) -> None:
     """Draw everything about the model: results, confidence, what it relies on, tuning."""
     params = read_params.load()
-    hyperparameters = params.hyperparameters(model, dataset)
-    image, sizes = params.dataset(dataset).image, params.draw
+    params.hyperparameters(model, dataset)  # names the allowed datasets and models
     train, test = images.load(paths.train(dataset)), images.load(paths.test(dataset))
+    image, sizes = images.load_format(paths.test(dataset)), params.draw
     results = paths.evaluation(dataset, model)
+    used = tables.read_json(results / "hyperparameters.json")
     name = f"{model} on {dataset}"
-    rows = predictions.read(paths.predictions(dataset, model), test)
+    rows = tables.read_predictions(paths.predictions(dataset, model), test)
     figures = {
         "confusion": _confusion(results, name),
         "predictions": _predictions(rows, test, image, sizes, name),
         "mistakes": _mistakes(rows, test, image, sizes, name),
         "confidence": _confidence(results, params.evaluate.target_error, name),
-        "inspection": _inspection(results, train, image, sizes, hyperparameters, name),
-        "tuning": _tuning(paths.tuning(dataset, model), hyperparameters, name),
+        "inspection": _inspection(results, train, image, sizes, used, name),
+        "tuning": _tuning(paths.tuning(dataset, model), used, name),
     }
     with atomic_write(paths.pictures(dataset, model)) as folder:
         folder.mkdir()
@@ -98,7 +97,7 @@ def _inspection(
     train: LabelledImages,
     image: ImageFormat,
     sizes: Draw,
-    hyperparameters: Hyperparameters,
+    used: Row,
     name: str,
 ) -> Figure:
     vectors = tables.read_table(results / "support_vectors.csv", ("row", "digit", "weight"))
@@ -111,9 +110,8 @@ def _inspection(
         )
     values = np.array([row["importance"] for row in rows])
     part, shape = "pixel", (image.height, image.width)
-    if isinstance(hyperparameters.features, GradientFeatures):
-        n_cells = hyperparameters.features.gradients.n_cells
-        part, shape = "cell of the deskewed image", (n_cells, n_cells)
+    if "n_cells" in used:
+        part, shape = "cell of the deskewed image", (used["n_cells"], used["n_cells"])
     if len(values) != math.prod(shape):
         raise InputError(f"{results}: importances of {len(values)} parts; run `dvc repro`")
     mean = train.pixels.mean(axis=0).reshape(image.height, image.width)
@@ -143,7 +141,7 @@ def _support_vectors(
     )
 
 
-def _tuning(path: Path, hyperparameters: Hyperparameters, name: str) -> Figure:
+def _tuning(path: Path, used: Row, name: str) -> Figure:
     rows = tables.read_table(path, tables.TUNING_RESULTS)
     names = [column for column in rows[0] if column not in tables.TUNING_RESULTS]
     vertical = Axis(names[0], list(dict.fromkeys(row[names[0]] for row in rows)))
@@ -159,7 +157,7 @@ def _tuning(path: Path, hyperparameters: Hyperparameters, name: str) -> Figure:
             horizontal.values.index(row.get(horizontal.name, "")),
         )
         accuracies[cell] = max(accuracies[cell], row["accuracy"])
-        if tables.has_values(row, hyperparameters):
+        if tables.has_values(row, used):
             in_use = cell
     title = f"{name}: cross-validated on {rows[0]['n_images']:,} training images"
     return tuning_map(accuracies, vertical, horizontal, in_use, title)

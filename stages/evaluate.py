@@ -1,6 +1,6 @@
 """evaluate@dataset-model: score the model on the test images and inspect it."""
 
-from stages.common.command import run
+from handwriting.common.stage.command import run
 
 from dataclasses import astuple
 from pathlib import Path
@@ -10,15 +10,16 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.pipeline import Pipeline
 
+from handwriting import persistence
 from handwriting.common import images
 from handwriting.common.errors import InputError
 from handwriting.common.images import LabelledImages
+from handwriting.common.stage import paths, read_params
+from handwriting.common.stage.outputs import atomic_write, write_csv, write_json
 from handwriting.evaluation import confidence, inspection, scores, statistics
 from handwriting.evaluation.confidence import Bin
 from handwriting.evaluation.statistics import Bools
-from handwriting.models import persistence, pipeline
-from stages.common import paths, read_params
-from stages.common.outputs import atomic_write, write_csv, write_json
+from handwriting.models import pipeline
 
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.integer[Any]]
@@ -115,7 +116,8 @@ def _write_scores(actual: Labels, predicted: Labels, folder: Path) -> None:
 
 
 def _write_inspection(classifier: Pipeline, folder: Path) -> None:
-    """Write both tables; a model without support vectors or importances has an empty one."""
+    """Write what the model is; a table is empty if it has no support vectors or importances."""
+    write_json(inspection.hyperparameters(classifier), folder / "hyperparameters.json")
     vectors: list[tuple[int, int, float]] = []
     if inspection.has_support_vectors(classifier):
         columns = inspection.support_weights(classifier)

@@ -1,6 +1,6 @@
 """fetch@dataset: bring the dataset into the form of one CSV table, from wherever it comes."""
 
-from stages.common.command import run
+from handwriting.common.stage.command import run
 
 import sys
 import tempfile
@@ -20,9 +20,9 @@ from handwriting.common.params.datasets import (
     Mnist,
     Table,
 )
+from handwriting.common.stage import paths, read_params
+from handwriting.common.stage.outputs import atomic_write
 from handwriting.data import datasets, mirrors, ordering, table, table_forms, text_files
-from stages.common import paths, read_params
-from stages.common.outputs import atomic_write
 
 
 def main(dataset: str) -> None:

@@ -1,11 +1,11 @@
 """flatten@dataset: validate the table and convert it to arrays of one row per image."""
 
-from stages.common.command import run
+from handwriting.common.stage.command import run
 
 from handwriting.common import images
+from handwriting.common.stage import paths, read_params
+from handwriting.common.stage.outputs import atomic_write
 from handwriting.data import table
-from stages.common import paths, read_params
-from stages.common.outputs import atomic_write
 
 
 def main(dataset: str) -> None:
@@ -14,6 +14,7 @@ def main(dataset: str) -> None:
     flat = table.read(paths.raw(dataset), image)
     with atomic_write(paths.flat(dataset)) as folder:
         images.save(flat, folder)
+        images.save_format(image, folder)
 
 
 if __name__ == "__main__":

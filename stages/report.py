@@ -1,18 +1,17 @@
 """report: render the self-contained HTML report."""
 
-from stages.common.command import run
+from handwriting.common.stage.command import run
 
 from pathlib import Path
 from typing import Any
 
-from handwriting import tables
+from handwriting.common import tables
 from handwriting.common.errors import InputError
-from handwriting.common.params.schema import Params
+from handwriting.common.stage import paths, read_params
+from handwriting.common.stage.outputs import atomic_write
+from handwriting.common.tables import Row
 from handwriting.pages import html
 from handwriting.pages.html import Picture
-from handwriting.tables import Row
-from stages.common import paths, read_params
-from stages.common.outputs import atomic_write
 
 _PICTURES = ("confusion", "predictions", "mistakes", "confidence", "inspection", "tuning")
 
@@ -20,22 +19,31 @@ _PICTURES = ("confusion", "predictions", "mistakes", "confidence", "inspection",
 def main() -> None:
     """Fill the report's template with parameters, metrics, tables and pictures."""
     params = read_params.load()
+    hyperparameters = _hyperparameters()
     content = {
         "confidence": params.evaluate.confidence,
         "target_error": params.evaluate.target_error,
         "min_accuracy": params.suspects.min_accuracy,
         "claimed": params.verdict.claimed_accuracy,
-        "datasets": [_dataset(params, name) for name in params.datasets],
-        "models": [_model(params, name) for name in params.models],
+        "datasets": [_dataset(name, used) for name, used in hyperparameters.items()],
+        "models": _models(hyperparameters),
     }
     page = html.render_file(paths.REPORT_TEMPLATE, content)
     with atomic_write(paths.REPORT) as path:
         path.write_text(page, encoding="utf-8", newline="\n")
 
 
-def _dataset(params: Params, name: str) -> Row:
+def _hyperparameters() -> dict[str, dict[str, Row]]:
+    """Return kind and hyperparameters of each model, by dataset in alphabetical order."""
+    files = sorted(paths.HYPERPARAMETERS.glob("*.json"))
+    if not files:
+        raise InputError(f"{paths.HYPERPARAMETERS}: no dataset; run `dvc repro`")
+    return {file.stem: tables.read_json(file) for file in files}
+
+
+def _dataset(name: str, hyperparameters: dict[str, Row]) -> Row:
     """Return what the report says about a dataset, its models sorted by accuracy."""
-    section, plots = params.dataset(name), paths.plots(name)
+    plots = paths.plots(name)
     accuracy = {row["model"]: row for row in _rows(plots / "accuracy.csv", "model", "verdict")}
     per_digit = _by_model(plots / "per_digit.csv", "digit", "recall", "n_images")
     curves = _by_model(plots / "learning_curve.csv", "n_images", "accuracy")
@@ -44,7 +52,7 @@ def _dataset(params: Params, name: str) -> Row:
     results = [
         {
             "model": model,
-            "kind": params.models[model].kind,
+            "kind": used["kind"],
             **tables.read_json(paths.metrics(name, model)),
             **accuracy[model],
             "per_digit": per_digit[model],
@@ -56,15 +64,12 @@ def _dataset(params: Params, name: str) -> Row:
                 for picture in _PICTURES
             },
         }
-        for model in params.models
+        for model, used in hyperparameters.items()
     ]
     results.sort(key=lambda row: -row["accuracy"])
     pairs = _rows(plots / "pairs.csv", "first", "second", "p_value")
     return {
         "name": name,
-        "source": section.source.kind,
-        "split": section.split.method,
-        "pixel_max": section.image.pixel_max,
         "facts": tables.read_json(paths.facts(name)),
         "samples": _picture(paths.samples(name)),
         "baseline": _baseline(results[0]["per_digit"]),
@@ -98,15 +103,17 @@ def _lead(results: list[Row], pairs: list[Row]) -> Row | None:
     }
 
 
-def _model(params: Params, name: str) -> Row:
-    """Return a model's hyperparameters as params.yaml has them, by name and dataset."""
-    values: dict[str, Row] = {}
-    for dataset in params.datasets:
-        used = params.hyperparameters(name, dataset)
-        chosen = used.model_dump(exclude={"kind"}, exclude_unset=True)
-        for key, value in _flat(chosen).items():
-            values.setdefault(key, {})[dataset] = value
-    return {"name": name, "kind": params.models[name].kind, "hyperparameters": values}
+def _models(hyperparameters: dict[str, dict[str, Row]]) -> list[Row]:
+    """Return the hyperparameters of each model by their dotted names and by dataset."""
+    models: dict[str, Row] = {}
+    for dataset, used in hyperparameters.items():
+        for name, values in used.items():
+            row = {"name": name, "kind": values["kind"], "hyperparameters": {}}
+            found = models.setdefault(name, row)["hyperparameters"]
+            for key, value in _flat(values).items():
+                if key != "kind":
+                    found.setdefault(key, {})[dataset] = value
+    return list(models.values())
 
 
 def _flat(values: Row, prefix: str = "") -> Row:

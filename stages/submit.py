@@ -1,12 +1,13 @@
 """submit@name: predict the digits of a table without labels, for Kaggle."""
 
-from stages.common.command import run
+from handwriting.common.stage.command import run
 
+from handwriting import persistence
 from handwriting.common.errors import InputError
+from handwriting.common.stage import paths, read_params
+from handwriting.common.stage.outputs import write_csv
 from handwriting.data import table_forms, text_files
-from handwriting.models import persistence, pipeline
-from stages.common import paths, read_params
-from stages.common.outputs import write_csv
+from handwriting.models import pipeline
 
 
 def main(name: str) -> None:

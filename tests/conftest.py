@@ -14,8 +14,8 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from handwriting.common.images import LabelledImages
+from handwriting.common.stage import read_params
 from handwriting.data import datasets, mirrors, table
-from stages.common import read_params
 from tests.helpers import (
     MIRROR,
     PROJECT,

@@ -18,6 +18,7 @@ from PIL import Image
 from ruamel.yaml import YAML
 from sklearn.pipeline import Pipeline
 
+from handwriting import persistence
 from handwriting.common.images import LabelledImages
 from handwriting.common.params.datasets import ImageFormat
 from handwriting.common.params.models import (
@@ -29,7 +30,7 @@ from handwriting.common.params.models import (
     RandomForest,
     SupportVectorClassifier,
 )
-from handwriting.models import persistence, pipeline
+from handwriting.models import pipeline
 
 PROJECT = Path(__file__).resolve().parents[1]
 MIRROR = PROJECT.parent / "shared" / "mnist"

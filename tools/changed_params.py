@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from handwriting.common.errors import InputError
 from handwriting.common.params.yaml_reader import read_yaml
-from stages.common import paths
+from handwriting.common.stage import paths
 from tools.lock_file import change_stages, read_stages
 
 # The clock of a file system may be behind the clock of the system by this many seconds.

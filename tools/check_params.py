@@ -1,11 +1,11 @@
 """Checks params.yaml and claims.yaml without running a stage: ``python -m tools.check_params``."""
 
-from stages.common.command import run
+from handwriting.common.stage.command import run
 
 from handwriting.claims import published
 from handwriting.common.params.schema import Params
 from handwriting.common.params.yaml_reader import read_yaml
-from stages.common import paths, read_params
+from handwriting.common.stage import paths, read_params
 
 
 def check() -> Params:

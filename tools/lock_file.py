@@ -12,7 +12,7 @@ from dvc.utils.serialize import load_yaml, modify_yaml
 from voluptuous import Invalid
 
 from handwriting.common.errors import InputError
-from stages.common.outputs import atomic_write
+from handwriting.common.stage.outputs import atomic_write
 
 LOCK = Path("dvc.lock")
 

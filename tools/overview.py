@@ -1,14 +1,14 @@
 """Draws the README's picture from two pictures of the pipeline: ``python -m tools.overview``."""
 
-from stages.common.command import run
+from handwriting.common.stage.command import run
 
 from pathlib import Path
 
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
+from handwriting.common.stage import paths
 from handwriting.figures import style
-from stages.common import paths
 
 TARGET = Path("docs/overview.png")
 DATASET, MODEL = "mnist", "svc"

@@ -3,13 +3,13 @@
 The template contains Vega, so that the charts need no network.
 """
 
-from stages.common.command import run
+from handwriting.common.stage.command import run
 
 import vl_convert
 
+from handwriting.common.stage import paths
+from handwriting.common.stage.outputs import atomic_write
 from handwriting.pages import html
-from stages.common import paths
-from stages.common.outputs import atomic_write
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ DVC keeps the entries of removed stages in ``dvc.lock`` and their outputs in the
 they would be mistaken for results. Run as ``python -m tools.prune``.
 """
 
-from stages.common.command import run
+from handwriting.common.stage.command import run
 
 import re
 import shutil
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from handwriting.common.params.yaml_reader import read_yaml
-from stages.common import read_params
+from handwriting.common.stage import read_params
 from tools.lock_file import LOCK, change_stages, read_stages
 
 GRAPH = Path("dvc.yaml")

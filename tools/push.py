@@ -1,12 +1,12 @@
 """Pushes all outputs and the complete run cache to the remote: ``python -m tools.push``.
 
 ``dvc push --run-cache`` uploads the run cache, but not the outputs in it that are stored in git:
-metrics and the tables of the charts. Without them, another clone runs `evaluate`, `compare` and
-`suspects` again for a setting that somebody has already computed. This command also uploads them.
-The other clone downloads everything with ``dvc pull --run-cache`` and ``dvc repro --pull``.
+metrics and the tables of the charts. Without them, another clone runs `evaluate` and `compare`
+again for a setting that somebody has already computed. This command also uploads them. The other
+clone downloads everything with ``dvc pull --run-cache`` and ``dvc repro --pull``.
 """
 
-from stages.common.command import run
+from handwriting.common.stage.command import run
 
 import subprocess
 import sys

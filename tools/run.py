@@ -7,7 +7,7 @@ a failure, it says whether a disk is full, and lists the stages that are not cur
 continue.
 """
 
-from stages.common.command import INTERRUPTED, run
+from handwriting.common.stage.command import INTERRUPTED, run
 
 import json
 import signal
@@ -19,7 +19,7 @@ from types import FrameType
 
 from handwriting.common.errors import InputError
 from handwriting.common.params.schema import Params
-from stages.common import paths
+from handwriting.common.stage import paths
 from tools.changed_params import BeforeRun
 from tools.check_params import check
 from tools.free_space import StallWatch, explain_full_disk, state_folder
@@ -30,7 +30,7 @@ from tools.verify import cache_folder, verify
 
 # How often to look whether DVC still goes on.
 _SECONDS_BETWEEN_LOOKS = 5
-_PER_DATASET = ("describe", "compare", "suspects", "claims")
+_PER_DATASET = ("describe", "compare", "claims")
 
 
 class _Dvc:

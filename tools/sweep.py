@@ -4,7 +4,7 @@ The names are those of ``dvc exp show``, for example
 ``datasets.digits.models.tree.max_depth metrics/digits/tree.json:accuracy``.
 """
 
-from stages.common.command import run
+from handwriting.common.stage.command import run
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,8 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from handwriting.common.errors import InputError
+from handwriting.common.stage.outputs import atomic_write
 from handwriting.figures import style
-from stages.common.outputs import atomic_write
 
 TARGET = Path("dvc_plots/sweep.png")
 # If the largest value is this many times the smallest one, the axis is logarithmic.

@@ -5,7 +5,7 @@ result. This command verifies the checksums of all files that ``dvc.lock`` names
 files from the cache, so that ``dvc repro`` builds them again.
 """
 
-from stages.common.command import run
+from handwriting.common.stage.command import run
 
 import hashlib
 import json

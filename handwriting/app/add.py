@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from handwriting.common.errors import InputError
 
 if TYPE_CHECKING:
+    from handwriting.app.inspection.content import Findings
+    from handwriting.app.inspection.options import Options
     from handwriting.common.params.schema import Params
-    from handwriting.data.inspection.content import Findings
-    from handwriting.data.inspection.options import Options
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -96,7 +96,7 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
 
 
 def _options(arguments: argparse.Namespace) -> "Options":
-    from handwriting.data.inspection.options import Options
+    from handwriting.app.inspection.options import Options
 
     names = ("height", "width", "label", "paper", "ink")
     return Options(**{name: getattr(arguments, name) for name in names})
@@ -149,7 +149,7 @@ def _add_submission(arguments: argparse.Namespace, params: "Params") -> None:
 
 
 def _inspect(table: Path, options: "Options") -> "Findings":
-    from handwriting.data.inspection import content
+    from handwriting.app.inspection import content
 
     if table.is_dir():
         return content.inspect_folder(table, options)
@@ -162,8 +162,8 @@ def _inspect_submission(
     """Inspect a table without labels, whose images must have the dataset's image format."""
     from dataclasses import replace
 
+    from handwriting.app.inspection import content
     from handwriting.common.params.datasets import Table
-    from handwriting.data.inspection import content
 
     if arguments.table.is_dir():
         raise InputError(f"{arguments.table}: a folder; must be a table, with one image per row")
@@ -244,8 +244,8 @@ def _update(arguments: argparse.Namespace, params: "Params") -> None:
 
 def _known_options(arguments: argparse.Namespace, params: "Params", name: str) -> "Options":
     """Return the options of a dataset in params.yaml, overridden by the arguments."""
+    from handwriting.app.inspection.options import Options
     from handwriting.common.params.datasets import ImageFolder, Table
-    from handwriting.data.inspection.options import Options
 
     section = params.dataset(name)
     known: dict[str, Any] = {"height": section.image.height, "width": section.image.width}
@@ -259,7 +259,7 @@ def _known_options(arguments: argparse.Namespace, params: "Params", name: str) -
 
 
 def _source(findings: "Findings", location: Path) -> dict[str, Any]:
-    from handwriting.data.inspection import content
+    from handwriting.app.inspection import content
 
     if findings.separator is None:
         source: Any = content.folder_source(findings, location.as_posix())

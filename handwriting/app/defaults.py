@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from handwriting.app.inspection.content import Findings
 from handwriting.common.errors import InputError
-from handwriting.data.inspection.content import Findings
 
 # Images with both sides below this are small: they have too few pixels to normalise them.
 SMALL_BELOW = 12

@@ -233,8 +233,8 @@ def _load(
 def _load_table(recognizer: Recognizer, name: str, content: bytes | None) -> Iterator[list[_Image]]:
     """Read a table in any form that `handwriting add` reads."""
     # pandas is slow to import; images do not need it.
+    from handwriting.app.inspection.content import inspect_for_model, table_source
     from handwriting.data import table_forms
-    from handwriting.data.inspection.content import inspect_for_model, table_source
     from handwriting.data.text_files import open_text
 
     image = recognizer.image

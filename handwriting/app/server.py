@@ -31,9 +31,9 @@ from handwriting.app.limits import (
 )
 from handwriting.common.errors import InputError
 from handwriting.common.params.datasets import ImageFormat
+from handwriting.models.svm import threads
 from handwriting.pictures.decode import read_grey
 from handwriting.recognizer import Box, Found, Reading, Recognizer
-from handwriting.svm import threads
 
 UInt8Array = npt.NDArray[np.uint8]
 Decode = Callable[[], UInt8Array]

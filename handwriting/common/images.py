@@ -1,5 +1,6 @@
 """Labelled images of digits as arrays: the form in which stages exchange them."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
@@ -8,13 +9,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from handwriting.common import tables
 from handwriting.common.errors import InputError
+from handwriting.common.params import messages
+from handwriting.common.params.datasets import ImageFormat
 
 UInt8Array = npt.NDArray[np.uint8]
 Int32Array = npt.NDArray[np.int32]
 
 # The arrays of a saved folder, with the type of each.
 _DTYPES = {"pixels": np.uint8, "labels": np.uint8, "rows": np.int32, "writers": np.int32}
+# Size and pixel range of the images, in the same folder.
+_FORMAT = "format.json"
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,23 @@ def load(folder: Path) -> LabelledImages:
             "be (n, height * width) and (n,); run `dvc repro`"
         )
     return LabelledImages(pixels, labels, rows, writers)
+
+
+def save_format(image: ImageFormat, folder: Path) -> None:
+    """Write size and pixel range of the images into the folder that `save` wrote."""
+    content = json.dumps(image.model_dump(), indent=2)
+    (folder / _FORMAT).write_text(content + "\n", encoding="ascii", newline="\n")
+
+
+def load_format(folder: Path) -> ImageFormat:
+    """Read what `save_format` wrote.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or damaged.
+    """
+    return messages.validate(ImageFormat, tables.read_json(folder / _FORMAT), f"{folder / _FORMAT}")
 
 
 def _load_array(path: Path, dtype: npt.DTypeLike) -> Any:

@@ -1,14 +1,24 @@
-"""Which parts of the image (trees) or training images (support vectors) a model relies on."""
+"""What a model is, and which parts of the image or which training images it relies on."""
+
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.pipeline import Pipeline
 
-from handwriting.features.blocks import Blockwise
-from handwriting.features.gradients import OrientedGradients
-from handwriting.features.pixels import UnitPixels
+from handwriting.models.features.blocks import Blockwise
+from handwriting.models.features.gradients import OrientedGradients
+from handwriting.models.features.pixels import UnitPixels
 
 Float64Array = npt.NDArray[np.float64]
+
+
+def hyperparameters(model: Pipeline) -> dict[str, Any]:
+    """Return the hyperparameters of the classifier, and `n_cells` of oriented gradients."""
+    found: dict[str, Any] = model[-1].classifier.get_params()
+    if _has_cells(model["features"]):
+        found["n_cells"] = model["features"].transformer_[-1].n_cells
+    return found
 
 
 def has_support_vectors(model: Pipeline) -> bool:

@@ -10,11 +10,10 @@ from scipy.optimize import minimize_scalar
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
+from handwriting.models.folds import TrainTest
 from handwriting.models.novelty import ClassSubspaces
 
 Float64Array = npt.NDArray[np.float64]
-# Positions of the rows to fit to and of the rows to score.
-Fold = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
 
 # Slope of the logistic function of a decision value of a pair of classes. Chosen on training
 # images; between 3 and 15 it changes little. Smaller values let large decision values of easy pairs
@@ -67,7 +66,7 @@ class CalibratedClassifier(ClassifierMixin, BaseEstimator):
         self.classifier = classifier
         self.novelty = novelty
 
-    def fit(self, X: npt.NDArray[Any], y: npt.NDArray[Any], folds: list[Fold]) -> Self:
+    def fit(self, X: npt.NDArray[Any], y: npt.NDArray[Any], folds: list[TrainTest]) -> Self:
         """Fit the classifier to all samples, and the exponent to the scores of held-out samples.
 
         The fits run one after the other unless `joblib.parallel_config` says otherwise.

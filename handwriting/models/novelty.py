@@ -7,7 +7,7 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from handwriting.svm.threads import map_blocks
+from handwriting.models.svm.threads import map_blocks
 
 Floats = npt.NDArray[np.float32]
 Float64Array = npt.NDArray[np.float64]

@@ -19,11 +19,12 @@ from handwriting.common.params.models import (
     RandomForest,
     SupportVectorClassifier,
 )
-from handwriting.features.blocks import Blockwise
-from handwriting.features.deskew import Deskew
-from handwriting.features.gradients import OrientedGradients
-from handwriting.features.pixels import ImagePixels, UnitPixels
-from handwriting.models.calibration import CalibratedClassifier, Fold
+from handwriting.models.calibration import CalibratedClassifier
+from handwriting.models.features.blocks import Blockwise
+from handwriting.models.features.deskew import Deskew
+from handwriting.models.features.gradients import OrientedGradients
+from handwriting.models.features.pixels import ImagePixels, UnitPixels
+from handwriting.models.folds import TrainTest
 from handwriting.models.novelty import ClassSubspaces
 
 
@@ -46,7 +47,7 @@ def build(hyperparameters: Hyperparameters, image: ImageFormat) -> Pipeline:
     )
 
 
-def fit(model: Pipeline, train: LabelledImages, folds: list[Fold]) -> Pipeline:
+def fit(model: Pipeline, train: LabelledImages, folds: list[TrainTest]) -> Pipeline:
     """Fit a model on all cores and return it.
 
     Parameters
@@ -110,7 +111,7 @@ def _build_classifier(hyperparameters: Hyperparameters) -> BaseEstimator:
     # A stage builds one kind of classifier; importing the others would cost it a second.
     match hyperparameters:
         case SupportVectorClassifier():
-            from handwriting.svm.svc import SVC
+            from handwriting.models.svm.svc import SVC
 
             return SVC(**arguments, decision_function_shape="ovo")
         case RandomForest():

@@ -36,7 +36,7 @@ _CLEAR_SKEWNESS = 1.3
 _PAPER, _BLACK = 0.08, 0.9
 # A digit reaches as far as ink of this value.
 _EDGE = 0.2
-# As in `handwriting.features.pixels`: how far a centre of mass may be off, in pixels.
+# As in `handwriting.models.features.pixels`: how far a centre of mass may be off, in pixels.
 _CENTRED = 0.55
 
 

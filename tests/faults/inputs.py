@@ -11,7 +11,7 @@ import skops.io
 from PIL import Image
 from ruamel.yaml import YAML
 
-from handwriting.models import persistence
+from handwriting import persistence
 from tests.helpers import png_declaring
 
 Damage = Callable[[bytes], bytes | None]

@@ -57,18 +57,17 @@ TARGETS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "compare": (
         "compare@digits",
         ("data/evaluation/digits/forest/predictions.csv",),
-        tuple(
-            f"plots/digits/{name}.csv"
-            for name in (
-                "accuracy", "errors", "pairs", "confusion", "per_digit", "learning_curve",
-                "reliability", "reject_curve", "tuning",
-            )
+        (
+            *(
+                f"plots/digits/{name}.csv"
+                for name in (
+                    "accuracy", "errors", "pairs", "confusion", "per_digit", "learning_curve",
+                    "reliability", "reject_curve", "tuning", "suspects",
+                )
+            ),
+            "data/hyperparameters/digits.json",
+            "plots/digits/suspects.png",
         ),
-    ),
-    "suspects": (
-        "suspects@digits",
-        ("data/evaluation/digits/tree/predictions.csv",),
-        ("plots/digits/suspects.csv", "plots/digits/suspects.png"),
     ),
     "claims": (
         "claims@digits",

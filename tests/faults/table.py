@@ -51,8 +51,8 @@ it: no other exception, at most 20 seconds, less than 1 GiB of memory more.
 _MACHINES = """\
 ## Other machines
 
-The stages train, evaluate, compare and suspects of the small pipeline, under settings that other \
-machines may have. The columns are what differs from the settings of the machine that ran the \
+The stages train, evaluate and compare of the small pipeline, under settings that other machines \
+may have. The columns are what differs from the settings of the machine that ran the \
 tests: model files, with the largest difference of their probabilities for random images; \
 probabilities in the tables of predictions; other results. The predicted digits, and with them \
 accuracy and mistakes, are the same in each row. Metrics of probabilities differ by less than \

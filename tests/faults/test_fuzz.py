@@ -20,12 +20,12 @@ from hypothesis import strategies as st
 from PIL import Image
 from ruamel.yaml import YAML
 
+from handwriting import persistence
 from handwriting.common.errors import InputError
 from handwriting.common.images import LabelledImages
 from handwriting.common.params import schema
 from handwriting.common.params.yaml_reader import read_yaml
 from handwriting.data import table
-from handwriting.models import persistence
 from handwriting.pictures import decode
 from handwriting.recognizer import Recognizer
 from tests.helpers import DIGITS_FORMAT, HYPERPARAMETERS, PARAMS, PROJECT, fit

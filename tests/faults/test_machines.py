@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from handwriting.models import persistence
+from handwriting import persistence
 from tests.helpers import DATASETS, MODELS, Repository, copy
 
 pytestmark = pytest.mark.thorough
@@ -65,13 +65,12 @@ SETTINGS = {
 
 # The stages whose results are models, predictions and metrics, in one process.
 STAGES = f"""
-from stages import compare, evaluate, suspects, train
+from stages import compare, evaluate, train
 for dataset in {DATASETS}:
     for model in {MODELS}:
         train.main(dataset, model)
         evaluate.main(dataset, model)
     compare.main(dataset)
-    suspects.main(dataset)
 """
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from sklearn.pipeline import Pipeline
 
+from handwriting import persistence
 from handwriting.common import images
 from handwriting.common.images import LabelledImages
-from handwriting.models import persistence
 from tests.helpers import PAIRS, Repository
 
 SOME = np.arange(0, 10_000, 10)

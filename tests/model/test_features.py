@@ -14,8 +14,8 @@ from handwriting.common.params.models import (
     GradientParams,
     SupportVectorClassifier,
 )
-from handwriting.folds import make_folds
 from handwriting.models import pipeline
+from handwriting.models.folds import make_folds
 
 IMAGE = ImageFormat(height=16, width=16, pixel_max=16)
 DEFAULT = GradientFeatures(deskew=DeskewParams(), gradients=GradientParams())

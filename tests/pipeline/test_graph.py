@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from handwriting.app.command_line import SUBCOMMANDS
 from handwriting.common.params.models import GradientFeatures
-from stages.common import read_params
+from handwriting.common.stage import read_params
 from tests.helpers import (
     DATASETS,
     GRAPH,
@@ -86,7 +86,7 @@ def test_every_stage_has_a_description_a_module_and_no_dep_twice(stage: str) -> 
 
 def test_the_folder_of_stages_has_one_module_per_stage_and_nothing_else() -> None:
     names = {path.name for path in (PROJECT / "stages").iterdir() if path.name != "__pycache__"}
-    assert names == {"__init__.py", "common", "templates", *(f"{stage}.py" for stage in STAGES)}
+    assert names == {"__init__.py", "templates", *(f"{stage}.py" for stage in STAGES)}
 
 
 def test_every_module_of_the_library_serves_a_stage_the_plots_page_or_the_command() -> None:
@@ -234,7 +234,7 @@ print(json.dumps({"opened": opened, "modules": sorted(sys.modules)}))
 FITTING = {"tune", "train", "curve", "evaluate", "claims", "submit"}
 SLOW_LIBRARIES = {
     "jinja2": {"report"},
-    "matplotlib": {"describe", "draw", "suspects"},
+    "matplotlib": {"compare", "describe", "draw"},
     "pandas": {"fetch", "flatten"} | FITTING,
     "pooch": {"fetch"},
     "scipy.special": {"fetch", "compare"} | FITTING,

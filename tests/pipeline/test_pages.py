@@ -28,7 +28,7 @@ SECTIONS = (
 
 CHARTS = {
     fill(path, dataset, ""): options
-    for stage in ("compare", "suspects", "claims")
+    for stage in ("compare", "claims")
     for plot in definition(stage)["plots"]
     if isinstance(plot, dict)
     for path, options in plot.items()

@@ -54,7 +54,7 @@ def test_one_hyperparameter_reruns_its_model_and_the_comparison_and_nothing_else
     small.edit_params(forest_is_larger)
     stages = ("train", "curve", "evaluate", "draw")
     expected = {*(f"{stage}@mnist-forest" for stage in stages), "compare@mnist"}
-    expected |= {"suspects@mnist", "report"}
+    expected.add("report")
     assert small.stages_run_by("dvc", "repro") == expected
 
 
@@ -62,7 +62,7 @@ def test_a_colour_reruns_only_what_draws(small: Repository) -> None:
     with (small.root / "handwriting" / "figures" / "style.py").open("a") as file:
         file.write("# another colour\n")
     drawing = {f"describe@{dataset}" for dataset in DATASETS}
-    drawing |= {f"suspects@{dataset}" for dataset in DATASETS}
+    drawing |= {f"compare@{dataset}" for dataset in DATASETS}
     drawing |= {f"draw@{dataset}-{model}" for dataset, model in PAIRS}
     # The pictures are the same bytes, so the report need not be rendered again.
     assert small.stages_run_by("dvc", "repro") == drawing

@@ -8,7 +8,7 @@ from tests.helpers import PROJECT
 
 DOCUMENT = (PROJECT / "docs" / "svc.md").read_text()
 REPORT = (PROJECT / "benchmarks" / "svc.md").read_text()
-REFERENCE, OURS = "`sklearn.svm.SVC`", "`handwriting.svm.svc.SVC`"
+REFERENCE, OURS = "`sklearn.svm.SVC`", "`handwriting.models.svm.svc.SVC`"
 QUOTED = {
     REFERENCE: "scikit-learn",
     OURS: "handwriting",

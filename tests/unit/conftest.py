@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from handwriting import persistence
 from handwriting.common.images import LabelledImages
 from handwriting.common.params.datasets import ImageFormat
 from handwriting.common.params.models import (
@@ -13,8 +14,8 @@ from handwriting.common.params.models import (
     GradientParams,
     SupportVectorClassifier,
 )
-from handwriting.folds import make_folds, take_folds
-from handwriting.models import persistence, pipeline
+from handwriting.models import pipeline
+from handwriting.models.folds import make_folds, take_folds
 from handwriting.recognizer import Recognizer
 
 MNIST_FORMAT = ImageFormat(height=28, width=28, pixel_max=255)

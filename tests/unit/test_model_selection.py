@@ -14,8 +14,8 @@ from handwriting.common.params.models import (
     Hyperparameters,
     SupportVectorClassifier,
 )
-from handwriting.folds import make_folds
 from handwriting.models import pipeline
+from handwriting.models.folds import make_folds
 from tests.helpers import DIGITS_FORMAT
 
 GRID = {"max_depth": [2, 8], "min_samples_leaf": [1, 2, 30]}

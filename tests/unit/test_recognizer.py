@@ -14,10 +14,10 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 
 from benchmarks import disturbances
+from handwriting import persistence
 from handwriting.common.errors import InputError
 from handwriting.common.images import LabelledImages
 from handwriting.common.params.datasets import ImageFormat
-from handwriting.models import persistence
 from handwriting.recognizer import Box, Recognizer
 from tests.helpers import HYPERPARAMETERS, dump_sealed, fit, fit_digits, tight_digits
 

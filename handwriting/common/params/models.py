@@ -15,7 +15,7 @@ Length = Annotated[float, Field(ge=0.01, le=1000)]
 
 
 class DeskewParams(StrictModel):
-    """Parameters of `handwriting.features.deskew.Deskew`."""
+    """Parameters of `handwriting.models.features.deskew.Deskew`."""
 
     size: Annotated[int, Field(ge=4, le=256)] = 28
     margin: Annotated[float, Field(ge=0, le=1000)] = 0.0
@@ -25,7 +25,7 @@ class DeskewParams(StrictModel):
 
 
 class GradientParams(StrictModel):
-    """Parameters of `handwriting.features.gradients.OrientedGradients`."""
+    """Parameters of `handwriting.models.features.gradients.OrientedGradients`."""
 
     n_orientations: Annotated[int, Field(ge=3, le=64)] = 12
     n_cells: Annotated[int, Field(ge=1, le=32)] = 8

@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from handwriting import splits
 from handwriting.app import defaults
+from handwriting.app.inspection.content import Findings
 from handwriting.common.errors import InputError
 from handwriting.common.images import LabelledImages
 from handwriting.common.params import schema
 from handwriting.common.params.datasets import ImageFormat
-from handwriting.data import splits
-from handwriting.data.inspection.content import Findings
-from handwriting.folds import make_folds
+from handwriting.models.folds import make_folds
 from tests.helpers import PARAMS
 
 MODELS = {name: block["kind"] for name, block in PARAMS["models"].items()}

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from handwriting import persistence
 from handwriting.app import command_line, serve
 from handwriting.common.errors import InputError
 from handwriting.common.images import LabelledImages
-from handwriting.models import persistence
 from tests.helpers import PROJECT, fit_digits
 
 COMMAND = (sys.executable, "-m", "handwriting.app.command_line", "serve")

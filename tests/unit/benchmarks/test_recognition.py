@@ -3,8 +3,8 @@ import numpy as np
 from benchmarks import recognition
 from benchmarks.recognition import DIGITS, MNIST, PARAMS, Result
 from handwriting.common.images import LabelledImages
-from handwriting.folds import make_folds
 from handwriting.models import pipeline
+from handwriting.models.folds import make_folds
 
 
 def test_the_first_recipes_predict_as_the_pipeline_does(digits: LabelledImages) -> None:

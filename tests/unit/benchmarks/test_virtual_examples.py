@@ -6,8 +6,8 @@ from benchmarks import virtual_examples
 from benchmarks.deformation import deform
 from benchmarks.virtual_examples import VirtualExamples
 from handwriting.common.images import LabelledImages
-from handwriting.features.pixels import UnitPixels
-from handwriting.svm.svc import SVC
+from handwriting.models.features.pixels import UnitPixels
+from handwriting.models.svm.svc import SVC
 from tests.helpers import DIGITS_FORMAT
 
 SETTINGS = VirtualExamples(n_copies=2, amplitude=0.2, smoothness=1.5, seed=7)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from handwriting.common import images
 from handwriting.common.errors import InputError
 from handwriting.common.images import LabelledImages
+from tests.helpers import DIGITS_FORMAT
 
 
 def some_images(writers: bool) -> LabelledImages:
@@ -166,3 +167,27 @@ def test_any_damage_to_an_array_is_read_or_reported_in_one_line(
         images.load(folder)
     except InputError as error:
         assert "\n" not in str(error)  # noqa: PT017
+
+
+def test_the_format_of_images_is_read_as_it_was_saved(folder: Path) -> None:
+    images.save_format(DIGITS_FORMAT, folder)
+    assert images.load_format(folder) == DIGITS_FORMAT
+    assert len(images.load(folder)) == 6
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "format.json: no such file; run `dvc repro`"),
+        ("{", "format.json: not JSON"),
+        ('{"height": 8, "width": 8}', "format.json: pixel_max"),
+        ('{"height": 0, "width": 8, "pixel_max": 16}', "format.json: height"),
+    ],
+)
+def test_a_missing_or_damaged_format_raises_input_error(
+    folder: Path, content: str | None, message: str
+) -> None:
+    if content is not None:
+        (folder / "format.json").write_text(content)
+    with pytest.raises(InputError, match=message):
+        images.load_format(folder)

@@ -8,13 +8,14 @@ from sklearn.tree import DecisionTreeClassifier
 
 from handwriting.common.images import LabelledImages
 from handwriting.evaluation import inspection
-from handwriting.features.blocks import Blockwise
-from handwriting.features.deskew import Deskew
-from handwriting.features.gradients import OrientedGradients
-from handwriting.features.pixels import UnitPixels
 from handwriting.models.calibration import CalibratedClassifier
+from handwriting.models.features.blocks import Blockwise
+from handwriting.models.features.deskew import Deskew
+from handwriting.models.features.gradients import OrientedGradients
+from handwriting.models.features.pixels import UnitPixels
 from handwriting.models.novelty import ClassSubspaces
-from handwriting.svm.svc import SVC
+from handwriting.models.svm.svc import SVC
+from tests.helpers import fit_digits
 
 
 def forest(features: object) -> Pipeline:
@@ -121,3 +122,16 @@ def test_a_support_vector_classifier_has_no_importances(some_digits: LabelledIma
     model = fit_svc(some_digits.pixels, some_digits.labels, gamma=0.001)
     assert inspection.has_support_vectors(model)
     assert not inspection.has_importances(model)
+
+
+def test_hyperparameters_are_those_of_the_classifier_and_the_number_of_cells(
+    digits: LabelledImages,
+) -> None:
+    found = inspection.hyperparameters(fit_digits("svc with gradients", digits))
+    assert found["C"] == 2
+    assert found["gamma"] == 0.03
+    assert found["n_cells"] == 5
+    found = inspection.hyperparameters(fit_digits("forest", digits))
+    assert found["n_estimators"] == 7
+    assert found["min_samples_leaf"] == 3
+    assert "n_cells" not in found

@@ -13,7 +13,7 @@ from handwriting.common.images import LabelledImages
 from handwriting.models import calibration
 from handwriting.models.calibration import CalibratedClassifier
 from handwriting.models.novelty import ClassSubspaces
-from handwriting.svm.svc import SVC
+from handwriting.models.svm.svc import SVC
 
 
 def svc() -> SVC:

@@ -1,4 +1,4 @@
-from stages.common.command import INTERRUPTED
+from handwriting.common.stage.command import INTERRUPTED
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ from tests.helpers import PROJECT
 STAGE = """
 import sys, threading, time
 from handwriting.common.errors import InputError
-from stages.common.command import run
+from handwriting.common.stage.command import run
 
 def main(dataset: str, model: str) -> None:
     '''Do what the model says.'''
@@ -56,8 +56,8 @@ def test_a_stage_fails_if_params_have_changed_when_it_ends(tmp_path: Path) -> No
     content = (PROJECT / "params.yaml").read_text()
     (tmp_path / "params.yaml").write_text(content)
     stage = """
-from stages.common import read_params
-from stages.common.command import run
+from handwriting.common.stage import read_params
+from handwriting.common.stage.command import run
 from pathlib import Path
 
 def main() -> None:
@@ -82,7 +82,7 @@ def test_an_interrupt_is_one_line_and_does_not_wait_for_threads() -> None:
 
 
 def test_an_interrupt_is_one_line_while_other_modules_are_imported() -> None:
-    slow_import = "import stages.common.command; raise KeyboardInterrupt"
+    slow_import = "import handwriting.common.stage.command; raise KeyboardInterrupt"
     done = subprocess.run(
         [sys.executable, "-c", slow_import], cwd=PROJECT, capture_output=True, text=True
     )
@@ -95,7 +95,7 @@ def test_an_interrupt_is_one_line_while_other_modules_are_imported() -> None:
 def test_a_stage_imports_the_command_first(path: Path) -> None:
     lines = path.read_text(encoding="utf-8").splitlines()
     imports = [line for line in lines if line.startswith(("import ", "from "))]
-    assert imports[0] == "from stages.common.command import run"
+    assert imports[0] == "from handwriting.common.stage.command import run"
 
 
 def test_a_bug_shows_its_traceback() -> None:

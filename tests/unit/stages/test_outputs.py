@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from handwriting.common.errors import InputError
-from stages.common import read_params
-from stages.common.outputs import atomic_write, write_csv, write_json
+from handwriting.common.stage import read_params
+from handwriting.common.stage.outputs import atomic_write, write_csv, write_json
 from tests.helpers import PROJECT
 
 
@@ -107,7 +107,7 @@ def test_what_a_killed_process_left_is_deleted(tmp_path: Path) -> None:
     path = tmp_path / "result.txt"
     code = (
         "import os, signal, sys; from pathlib import Path\n"
-        "from stages.common.outputs import atomic_write\n"
+        "from handwriting.common.stage.outputs import atomic_write\n"
         "with atomic_write(Path(sys.argv[1])) as temporary:\n"
         "    temporary.write_text('half of the n')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"

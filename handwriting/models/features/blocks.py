@@ -1,0 +1,61 @@
+"""Applies a transformer block by block, on all cores and in bounded memory."""
+
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from handwriting.models.svm.threads import map_blocks
+
+# A matrix product of another shape may be computed in another order, which changes its last bits.
+# All blocks have this number of rows, so that a row has the same result alone and among others.
+_BLOCK_ROWS = 64
+
+
+class Blockwise(TransformerMixin, BaseEstimator):
+    """Apply a transformer that learns nothing from the data to blocks of rows, on all cores.
+
+    A row is transformed to the same bits whatever the other rows and their number are.
+
+    Parameters
+    ----------
+    transformer : transformer
+        Its result for a row must not depend on other rows.
+    """
+
+    def __init__(self, transformer: BaseEstimator) -> None:
+        self.transformer = transformer
+
+    def fit(self, X: npt.ArrayLike, y: Any = None) -> Self:
+        """Check the shape of `X` and fit the transformer on its first row."""
+        samples = validate_data(self, X)
+        self.transformer_ = clone(self.transformer).fit(samples[:1])
+        return self
+
+    def transform(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
+        """Transform `X`, shape (n, n_features), block by block; return shape (n, n_outputs)."""
+        check_is_fitted(self)
+        samples = validate_data(self, X, reset=False)
+        blocks = [
+            samples[start : start + _BLOCK_ROWS] for start in range(0, len(samples), _BLOCK_ROWS)
+        ]
+        return np.concatenate(map_blocks(self._transform_block, blocks))
+
+    def _transform_block(self, block: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        padded = block
+        if len(block) < _BLOCK_ROWS:
+            padded = np.zeros((_BLOCK_ROWS, block.shape[1]), dtype=block.dtype)
+            padded[: len(block)] = block
+        result: npt.NDArray[Any] = self.transformer_.transform(padded)[: len(block)]
+        return result
+
+    def __sklearn_tags__(self) -> Tags:
+        """Declare what the transformer declares."""
+        tags: Tags = super().__sklearn_tags__()
+        inner: Tags = self.transformer.__sklearn_tags__()
+        tags.input_tags = inner.input_tags
+        tags.transformer_tags = inner.transformer_tags
+        return tags

@@ -1,0 +1,119 @@
+"""Support vector classification of any number of classes: a problem for each pair of them."""
+
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+
+from handwriting.models.svm import active_set, decomposition
+from handwriting.models.svm.long_fits import KeptPairs
+from handwriting.models.svm.pair import Pair, PairSolution, Settings
+from handwriting.models.svm.problem import Problem
+from handwriting.models.svm.threads import blas_threads, map_blocks, map_threads
+
+# A pair with more samples starts from the solution of every 4th of them. Most samples are far from
+# the margin, and the start shows which ones.
+_LARGE_PAIR = 32_768
+_COARSE_STEP = 4
+
+# The samples of a pair are copied if they are at most this share of the cache size.
+_COPY_SHARE = 0.5
+
+
+def solve(problem: Problem, settings: Settings) -> list[PairSolution]:
+    """Solve every pair of classes, in parallel threads.
+
+    With more than two classes, the result does not depend on the number of threads. With two
+    classes, BLAS parallelizes the matrix products, and its number of threads may change the last
+    bits of the result.
+
+    Parameters
+    ----------
+    problem : Problem
+    settings : Settings
+
+    Returns
+    -------
+    list of PairSolution
+        Pairs in the order (0, 1), (0, 2), …, (1, 2), …; `support` indexes the rows of `problem.X`.
+
+    Raises
+    ------
+    ValueError
+        If a kernel value is not finite.
+    """
+    n_classes = int(problem.classes.max()) + 1
+    rows = [np.flatnonzero(problem.classes == index) for index in range(n_classes)]
+    pairs = list(combinations(range(n_classes), 2))
+    cache_bytes = settings.cache_size * 1e6 / min(blas_threads(), len(pairs))
+
+    def solve_classes(classes: tuple[int, int]) -> PairSolution:
+        first, second = classes
+        pair_rows = np.concatenate([rows[first], rows[second]])
+        pair = Pair(
+            X=problem.X,
+            members=pair_rows,
+            norms=problem.norms[pair_rows],
+            targets=np.repeat([1.0, -1.0], [len(rows[first]), len(rows[second])]),
+            bounds=problem.bounds[pair_rows],
+            kernel=problem.kernel,
+        )
+        solution = solve_pair(pair, settings, cache_bytes)
+        return replace(solution, support=pair_rows[solution.support])
+
+    kept = KeptPairs(problem, settings, len(pairs))
+    solutions = kept.load()
+    missing = [classes for classes in pairs if classes not in solutions]
+
+    def solve_and_keep(classes: tuple[int, int]) -> PairSolution:
+        kept.begin()
+        solution = solve_classes(classes)
+        kept.save(classes, solution)
+        return solution
+
+    # The last missing pair has one BLAS thread, as it has among others.
+    map_pairs = map_threads if len(pairs) == 1 else map_blocks
+    solutions.update(zip(missing, map_pairs(solve_and_keep, missing), strict=True))
+    return [solutions[classes] for classes in pairs]
+
+
+def solve_pair(pair: Pair, settings: Settings, cache_bytes: float) -> PairSolution:
+    """Solve the problem of two classes, with the method that its size allows.
+
+    Parameters
+    ----------
+    pair : Pair
+    settings : Settings
+    cache_bytes : float
+        Size in bytes of the cache for kernel rows. It does not change the result.
+
+    Returns
+    -------
+    PairSolution
+        Its support vectors are rows of `pair`.
+
+    Raises
+    ------
+    ValueError
+        If a kernel value is not finite.
+    """
+    if pair.sample_bytes <= _COPY_SHARE * settings.cache_size * 1e6:
+        pair = pair.copy()
+    if len(pair) <= _LARGE_PAIR:
+        solution, is_optimal = active_set.solve(pair, settings, cache_bytes)
+        return solution if is_optimal else decomposition.solve(pair, solution, settings)
+    return decomposition.solve(pair, _start(pair, settings, cache_bytes), settings)
+
+
+def _start(pair: Pair, settings: Settings, cache_bytes: float) -> PairSolution:
+    """Return an approximate solution from every 4th sample."""
+    first, second = np.flatnonzero(pair.targets > 0), np.flatnonzero(pair.targets < 0)
+    rows = np.concatenate([first[::_COARSE_STEP], second[::_COARSE_STEP]])
+    coarse = pair.select(rows)
+    if len(coarse) <= _LARGE_PAIR:
+        solution = solve_pair(coarse, settings, cache_bytes)
+    else:
+        solution = decomposition.approximate(
+            coarse, _start(coarse, settings, cache_bytes), settings
+        )
+    return replace(solution, support=rows[solution.support])
