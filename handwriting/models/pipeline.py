@@ -25,6 +25,7 @@ from handwriting.features.gradients import OrientedGradients
 from handwriting.features.pixels import ImagePixels, UnitPixels
 from handwriting.models.calibration import CalibratedClassifier, Fold
 from handwriting.models.novelty import ClassSubspaces
+from handwriting.svm import cluster
 
 
 def build(hyperparameters: Hyperparameters, image: ImageFormat) -> Pipeline:
@@ -47,7 +48,7 @@ def build(hyperparameters: Hyperparameters, image: ImageFormat) -> Pipeline:
 
 
 def fit(model: Pipeline, train: LabelledImages, folds: list[Fold]) -> Pipeline:
-    """Fit a model on all cores and return it.
+    """Fit a model on all cores, or on the cluster in use, and return it.
 
     Parameters
     ----------
@@ -79,10 +80,8 @@ def _parallel_fits(classifier: BaseEstimator) -> parallel_config:
     """Return how joblib runs the fits of the folds, as a context manager."""
     from sklearn.tree import DecisionTreeClassifier
 
-    # The other classifiers use all cores for each fit.
-    return parallel_config(
-        "threading", n_jobs=-1 if isinstance(classifier, DecisionTreeClassifier) else 1
-    )
+    # The other classifiers use all cores, or a cluster, for each fit.
+    return cluster.parallel_fits(-1 if isinstance(classifier, DecisionTreeClassifier) else 1)
 
 
 def _build_features(features: Features, image: ImageFormat) -> BaseEstimator | str:

@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handwriting.svm import active_set, decomposition
+from handwriting.svm.cluster import map_tasks
 from handwriting.svm.kernels import Floats, Kernel
 from handwriting.svm.pair import Pair, PairSolution, Settings
-from handwriting.svm.threads import blas_threads, map_threads
+from handwriting.svm.threads import blas_threads
 
 # A pair with more samples starts from the solution of every 4th of them. Most samples are far from
 # the margin, and the start shows which ones.
@@ -46,7 +47,7 @@ class Problem:
 
 
 def solve(problem: Problem, settings: Settings) -> list[PairSolution]:
-    """Solve every pair of classes, in parallel threads.
+    """Solve every pair of classes, in parallel threads or on the cluster in use.
 
     With more than two classes, the result does not depend on the number of threads. With two
     classes, BLAS parallelizes the matrix products, and its number of threads may change the last
@@ -86,7 +87,7 @@ def solve(problem: Problem, settings: Settings) -> list[PairSolution]:
         solution = solve_pair(pair, settings, cache_bytes)
         return replace(solution, support=pair_rows[solution.support])
 
-    return map_threads(solve_classes, pairs)
+    return map_tasks(solve_classes, pairs)
 
 
 def solve_pair(pair: Pair, settings: Settings, cache_bytes: float) -> PairSolution:

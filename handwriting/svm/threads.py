@@ -16,6 +16,7 @@ Result = TypeVar("Result")
 _blas_limit = threading.Lock()
 
 # The attribute is_worker is set in worker threads: calls of `map_threads` inside them run serially.
+# So they do where is_one_by_one is set, but still limit BLAS.
 _thread_state = threading.local()
 
 
@@ -77,7 +78,7 @@ def map_blocks(function: Callable[[Item], Result], blocks: Sequence[Item]) -> li
     if getattr(_thread_state, "is_worker", False):
         return [function(block) for block in blocks]
     with _blas_limit:
-        n_threads = min(blas_threads(), len(blocks))
+        n_threads = 1 if _is_one_by_one() else min(blas_threads(), len(blocks))
         with _blas().limit(limits=1):
             if n_threads <= 1:
                 with _as_worker():
@@ -102,6 +103,23 @@ def mark_worker() -> None:
     The initializer of the threads of a pool in which several callers compute at the same time.
     """
     _thread_state.is_worker = True
+
+
+@contextmanager
+def one_by_one() -> Iterator[None]:
+    """Make calls of `map_threads` in this thread run serially, with the same bits as in threads.
+
+    BLAS has one thread during several items, and for a single one all that it may use.
+    """
+    _thread_state.is_one_by_one = True
+    try:
+        yield
+    finally:
+        _thread_state.is_one_by_one = False
+
+
+def _is_one_by_one() -> bool:
+    return getattr(_thread_state, "is_one_by_one", False)
 
 
 def _blas() -> ThreadpoolController:

@@ -15,8 +15,8 @@ ALLOWED = {
     "handwriting/data/": ["handwriting/common/"],
     "handwriting/figures/": ["handwriting/common/"],
     "handwriting/pages/": ["handwriting/common/"],
-    "handwriting/claims/": ["handwriting/common/"],
-    "handwriting/features/": ["handwriting/svm/threads.py"],
+    "handwriting/claims/": ["handwriting/common/", "handwriting/svm/cluster.py"],
+    "handwriting/features/": ["handwriting/svm/cluster.py"],
     "handwriting/models/": ["handwriting/common/", "handwriting/features/", "handwriting/svm/"],
     "handwriting/evaluation/": [
         "handwriting/common/",

@@ -1,0 +1,261 @@
+"""Runs independent tasks on a Dask cluster, if joblib's active backend is one, else in threads.
+
+Whatever fans out calls joblib or one of the functions below. Inside
+``joblib.parallel_config("cluster", client=client, n_jobs=1)``, with a `distributed.Client`, what
+would use all cores is divided into tasks for the workers of this client's cluster. Dask is imported
+by whoever makes the client, and not here.
+
+A task computes the same bits as in the client's process: its libraries have as many threads as they
+have there, and the project's own maps run one item after the other, with one BLAS thread each. A
+task does not use the cluster itself, so tasks never wait for one another.
+"""
+
+import io
+import pickle
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import numpy as np
+from joblib import Parallel, delayed, parallel_config, register_parallel_backend
+from joblib.parallel import (
+    FallbackToBackend,
+    ParallelBackendBase,
+    SequentialBackend,
+    get_active_backend,
+)
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from handwriting.svm import threads
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+# Blocks of a task. With fewer, the messages cost more; with more, few tasks are left for the
+# workers that are done first.
+_TASK_BLOCKS = 16
+
+# Arrays of at least this size are sent once to each worker, smaller ones with each task.
+_SHARED_BYTES = 32_768
+
+# Tasks that the scheduler is given at a time, so that workers that join later find some, too.
+_TASKS_IN_FLIGHT = 1024
+
+# The number of BLAS threads is a setting of the whole process: a worker with several threads
+# computes one task at a time.
+_one_task = threading.Lock()
+
+
+def is_in_use() -> bool:
+    """Return whether joblib's active backend is a cluster; never so inside a task."""
+    return isinstance(get_active_backend()[0], ClusterBackend)
+
+
+def parallel_fits(n_jobs: int) -> parallel_config:
+    """Return how joblib runs fits, as a context manager: on the cluster in use, else in threads.
+
+    Parameters
+    ----------
+    n_jobs : int
+        1 to run one fit after the other in this thread, -1 to use all cores or all workers.
+    """
+    if is_in_use():
+        return parallel_config(n_jobs=n_jobs)
+    # Threads start immediately and stop silently on Ctrl-C; worker processes do neither and were
+    # not faster.
+    return parallel_config("threading", n_jobs=n_jobs)
+
+
+def map_tasks(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    """Apply a function to each item, each in a task of its own on the cluster in use.
+
+    Without a cluster, or with a single item, it is the same as `threads.map_threads`.
+
+    Parameters
+    ----------
+    function : callable
+        Called with one item. The large arrays that it refers to are sent once to each worker.
+    items : sequence
+        Arguments of the calls, small.
+
+    Returns
+    -------
+    list
+        Results in the order of `items`.
+    """
+    if len(items) == 1 or not is_in_use():
+        return threads.map_threads(function, items)
+    return _map_on_cluster(function, [[item] for item in items])
+
+
+def map_blocks(function: Callable[[Item], Result], blocks: Sequence[Item]) -> list[Result]:
+    """Apply a function to each block, several of them in each task on the cluster in use.
+
+    Without a cluster, or with few blocks, it is the same as `threads.map_blocks`.
+
+    Parameters
+    ----------
+    function : callable
+        Called with one block. The large arrays that it refers to are sent once to each worker.
+    blocks : sequence
+        Arguments of the calls, each sent only to the worker that computes it.
+
+    Returns
+    -------
+    list
+        Results in the order of `blocks`.
+    """
+    if len(blocks) <= _TASK_BLOCKS or not is_in_use():
+        return threads.map_blocks(function, blocks)
+    starts = range(0, len(blocks), _TASK_BLOCKS)
+    return _map_on_cluster(function, [blocks[start : start + _TASK_BLOCKS] for start in starts])
+
+
+def _map_on_cluster(
+    function: Callable[[Item], Result], groups: Sequence[Sequence[Item]]
+) -> list[Result]:
+    # As bytes, the arrays of a group are a part of its task.
+    tasks = (delayed(_map_group)(function, pickle.dumps(group)) for group in groups)
+    results: list[list[Result]] = Parallel(n_jobs=-1)(tasks)
+    return [result for group in results for result in group]
+
+
+def _map_group(function: Callable[[Item], Result], group: bytes) -> list[Result]:
+    return threads.map_blocks(function, pickle.loads(group))
+
+
+class ClusterBackend(ParallelBackendBase):
+    """joblib's backend "cluster": runs calls as tasks on a Dask cluster.
+
+    Unlike Dask's own backend, it leaves calls with ``n_jobs=1`` in the calling thread, a call on a
+    worker does not use the cluster, and a large array is known to the scheduler as the result of a
+    task: if the only worker that has it dies, another one gets it again.
+
+    Parameters
+    ----------
+    client : distributed.Client
+        Connected to the scheduler.
+    """
+
+    supports_retrieve_callback = True
+
+    def __init__(self, client: Any, **options: Any) -> None:
+        super().__init__(**options)
+        self._client = client
+        # The arrays sent in the current call of `Parallel`, by identity, with their futures. They
+        # are kept here, so that no other array gets the identity of one of them.
+        self._arrays: dict[int, tuple[NDArray[Any], Any]] = {}
+        self._thread_counts: dict[str, int] = {}
+
+    def effective_n_jobs(self, n_jobs: int | None) -> int:
+        """Return the number of tasks that may run at a time: 1, or more than there are workers."""
+        return 1 if n_jobs in (None, 1) else _TASKS_IN_FLIGHT
+
+    def configure(self, n_jobs: int | None = 1, parallel: Any = None, **options: Any) -> int:
+        """Prepare for a call of `Parallel`; refuse one with a single job."""
+        self.parallel = parallel
+        if self.effective_n_jobs(n_jobs) == 1:
+            raise FallbackToBackend(SequentialBackend(nesting_level=self.nesting_level))
+        return self.effective_n_jobs(n_jobs)
+
+    def start_call(self) -> None:
+        """Note how many threads the libraries have in the thread that calls `Parallel`."""
+        self._thread_counts = _count_threads()
+
+    def stop_call(self) -> None:
+        """Let the workers forget the arrays."""
+        self._arrays.clear()
+
+    def submit(self, func: Any, callback: Callable[[Any], None] | None = None) -> Any:
+        """Send joblib's batch of calls to the scheduler; return the future of their results."""
+        content, arrays = _pickle(func.items)
+        future = self._client.submit(
+            _run_task,
+            content,
+            self._thread_counts,
+            *[self._send(array) for array in arrays],
+            key=f"task-{uuid4().hex}",
+        )
+        if callback is not None:
+            future.add_done_callback(callback)
+        return future
+
+    def retrieve_result_callback(self, out: Any) -> Any:
+        """Return the results of a future, or raise the exception of the task."""
+        return out.result()
+
+    def _send(self, array: NDArray[Any]) -> Any:
+        """Return the future of an array that is sent when the first worker needs it."""
+        if id(array) not in self._arrays:
+            future = self._client.submit(_keep, np.asarray(array), key=f"array-{uuid4().hex}")
+            self._arrays[id(array)] = (array, future)
+        return self._arrays[id(array)][1]
+
+
+register_parallel_backend("cluster", ClusterBackend)
+
+
+def _pickle(calls: list[Any]) -> tuple[bytes, list[NDArray[Any]]]:
+    """Pickle calls of any functions without their large arrays; return these, too."""
+    from cloudpickle import CloudPickler  # Dask requires it; without a cluster it is not needed
+
+    arrays: list[NDArray[Any]] = []
+    positions: dict[int, int] = {}
+
+    class Pickler(CloudPickler):
+        def persistent_id(self, obj: Any) -> int | None:
+            """Return the position of a large array, None for everything else."""
+            if not _is_large_array(obj):
+                return None
+            if id(obj) not in positions:
+                positions[id(obj)] = len(arrays)
+                arrays.append(obj)
+            return positions[id(obj)]
+
+    file = io.BytesIO()
+    Pickler(file).dump(calls)
+    return file.getvalue(), arrays
+
+
+def _is_large_array(obj: Any) -> bool:
+    is_array = type(obj) in (np.ndarray, np.memmap)
+    return is_array and obj.nbytes >= _SHARED_BYTES and not obj.dtype.hasobject
+
+
+class _Unpickler(pickle.Unpickler):
+    """Reads what `_pickle` wrote, given its arrays."""
+
+    def __init__(self, content: bytes, arrays: Sequence[NDArray[Any]]) -> None:
+        super().__init__(io.BytesIO(content))
+        self._arrays = arrays
+
+    def persistent_load(self, pid: Any) -> Any:
+        """Return the array at a position."""
+        return self._arrays[pid]
+
+
+def _keep(array: NDArray[Any]) -> NDArray[Any]:
+    return array
+
+
+def _run_task(content: bytes, thread_counts: dict[str, int], *arrays: NDArray[Any]) -> list[Any]:
+    """Run a batch of calls on a worker, with the client's numbers of threads."""
+    calls = _Unpickler(content, arrays).load()
+    with (
+        _one_task,
+        threadpool_limits(thread_counts),
+        threads.one_by_one(),
+        parallel_config("sequential"),
+    ):
+        return [function(*arguments, **options) for function, arguments, options in calls]
+
+
+def _count_threads() -> dict[str, int]:
+    """Return the number of threads of each kind of library, the lowest one if there are several."""
+    counts: dict[str, int] = {}
+    for library in threadpool_info():
+        kind, count = library["user_api"], library["num_threads"]
+        counts[kind] = min(count, counts.get(kind, count))
+    return counts
