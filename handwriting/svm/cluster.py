@@ -26,7 +26,7 @@ from joblib.parallel import (
     get_active_backend,
 )
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_limits
 
 from handwriting.svm import threads
 
@@ -162,7 +162,7 @@ class ClusterBackend(ParallelBackendBase):
 
     def start_call(self) -> None:
         """Note how many threads the libraries have in the thread that calls `Parallel`."""
-        self._thread_counts = _count_threads()
+        self._thread_counts = threads.thread_counts()
 
     def stop_call(self) -> None:
         """Let the workers forget the arrays."""
@@ -250,12 +250,3 @@ def _run_task(content: bytes, thread_counts: dict[str, int], *arrays: NDArray[An
         parallel_config("sequential"),
     ):
         return [function(*arguments, **options) for function, arguments, options in calls]
-
-
-def _count_threads() -> dict[str, int]:
-    """Return the number of threads of each kind of library, the lowest one if there are several."""
-    counts: dict[str, int] = {}
-    for library in threadpool_info():
-        kind, count = library["user_api"], library["num_threads"]
-        counts[kind] = min(count, counts.get(kind, count))
-    return counts

@@ -18,7 +18,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
-from handwriting.svm import one_vs_one
+from handwriting.svm import one_vs_one, threads
 from handwriting.svm.kernels import Floats, Kernel, squared_norms
 from handwriting.svm.pair import PairSolution, Settings
 
@@ -291,6 +291,10 @@ def _fit_with_onedal(task: _Task) -> dict[str, Any]:
     import daal4py
     import sklearnex.svm
 
+    if threads.is_one_by_one():
+        # On a worker of a cluster. It computes in another thread than the main one, where sklearnex
+        # respects no limit, and with a single thread oneDAL rounds differently than with several.
+        daal4py.daalinit(threads.thread_counts().get("openmp", 0))
     # each thread has its own kernel cache
     cache_size = task.parameters["cache_size"] / daal4py.num_threads()
     model = sklearnex.svm.SVC(**{**task.parameters, "cache_size": cache_size}).fit(

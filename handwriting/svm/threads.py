@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import ThreadpoolController, threadpool_info
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -78,7 +78,7 @@ def map_blocks(function: Callable[[Item], Result], blocks: Sequence[Item]) -> li
     if getattr(_thread_state, "is_worker", False):
         return [function(block) for block in blocks]
     with _blas_limit:
-        n_threads = 1 if _is_one_by_one() else min(blas_threads(), len(blocks))
+        n_threads = 1 if is_one_by_one() else min(blas_threads(), len(blocks))
         with _blas().limit(limits=1):
             if n_threads <= 1:
                 with _as_worker():
@@ -118,8 +118,24 @@ def one_by_one() -> Iterator[None]:
         _thread_state.is_one_by_one = False
 
 
-def _is_one_by_one() -> bool:
+def is_one_by_one() -> bool:
+    """Return whether `one_by_one` is in effect in this thread."""
     return getattr(_thread_state, "is_one_by_one", False)
+
+
+def thread_counts() -> dict[str, int]:
+    """Return how many threads each kind of library may use in this thread, by its name.
+
+    Returns
+    -------
+    dict
+        The lowest limit if there are several libraries of a kind, such as "blas" and "openmp".
+    """
+    counts: dict[str, int] = {}
+    for library in threadpool_info():
+        kind, count = library["user_api"], library["num_threads"]
+        counts[kind] = min(count, counts.get(kind, count))
+    return counts
 
 
 def _blas() -> ThreadpoolController:
