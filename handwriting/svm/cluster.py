@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 import numpy as np
-from joblib import Parallel, delayed, parallel_config, register_parallel_backend
+from joblib import Parallel, cpu_count, delayed, parallel_config, register_parallel_backend
 from joblib.parallel import (
     FallbackToBackend,
     ParallelBackendBase,
@@ -150,15 +150,15 @@ class ClusterBackend(ParallelBackendBase):
         self._thread_counts: dict[str, int] = {}
 
     def effective_n_jobs(self, n_jobs: int | None) -> int:
-        """Return the number of tasks that may run at a time: 1, or more than there are workers."""
-        return 1 if n_jobs in (None, 1) else _TASKS_IN_FLIGHT
+        """Return how many threads to use for a call that needs shared memory, and so stays here."""
+        return 1 if n_jobs in (None, 1) else int(cpu_count())
 
     def configure(self, n_jobs: int | None = 1, parallel: Any = None, **options: Any) -> int:
-        """Prepare for a call of `Parallel`; refuse one with a single job."""
+        """Return how many tasks the scheduler has at a time; refuse a call with a single job."""
         self.parallel = parallel
-        if self.effective_n_jobs(n_jobs) == 1:
+        if n_jobs in (None, 1):
             raise FallbackToBackend(SequentialBackend(nesting_level=self.nesting_level))
-        return self.effective_n_jobs(n_jobs)
+        return _TASKS_IN_FLIGHT
 
     def start_call(self) -> None:
         """Note how many threads the libraries have in the thread that calls `Parallel`."""

@@ -297,8 +297,10 @@ def _fit_with_onedal(task: _Task) -> dict[str, Any]:
         daal4py.daalinit(threads.thread_counts().get("openmp", 0))
     # each thread has its own kernel cache
     cache_size = task.parameters["cache_size"] / daal4py.num_threads()
+    # oneDAL refuses arrays that are read-only, as those on a worker are.
+    X = np.require(task.X.astype(task.working_dtype, copy=False), requirements="W")
     model = sklearnex.svm.SVC(**{**task.parameters, "cache_size": cache_size}).fit(
-        task.X.astype(task.working_dtype, copy=False), task.y, task.sample_weight
+        X, np.require(task.y, requirements="W"), task.sample_weight
     )
     if not (np.isfinite(model.dual_coef_).all() and np.isfinite(model.intercept_).all()):
         raise ValueError(

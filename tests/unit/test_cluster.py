@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from distributed import Client
-from joblib import Parallel, delayed, parallel_config
+from joblib import Parallel, cpu_count, delayed, effective_n_jobs, parallel_config
 
 from handwriting.claims import protocols, published
 from handwriting.common import images
@@ -252,6 +252,13 @@ def test_a_large_array_is_sent_once_to_each_worker(running: Cluster) -> None:
     assert os.getpid() not in workers
     assert len(workers) == len(set(found)) == 2
     wait_until(lambda: not any(running.client.has_what().values()))
+
+
+def test_what_needs_shared_memory_runs_in_threads_of_this_process(running: Cluster) -> None:
+    with running.in_use():
+        assert effective_n_jobs(-1) == cpu_count()
+        found = Parallel(n_jobs=2, require="sharedmem")(delayed(os.getpid)() for _ in range(4))
+    assert found == [os.getpid()] * 4
 
 
 def test_a_faulty_task_raises_its_own_exception(running: Cluster) -> None:
