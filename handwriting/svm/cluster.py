@@ -33,6 +33,9 @@ from handwriting.svm import threads
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+# Parts of pickled objects that are not pickled with them, by the numbers that stand for them.
+_Parts = dict[int, Any]
+
 # Blocks of a task. With fewer, the messages cost more; with more, few tasks are left for the
 # workers that are done first.
 _TASK_BLOCKS = 16
@@ -148,6 +151,8 @@ class ClusterBackend(ParallelBackendBase):
         # are kept here, so that no other array gets the identity of one of them.
         self._arrays: dict[int, tuple[NDArray[Any], Any]] = {}
         self._thread_counts: dict[str, int] = {}
+        # The numbers and strings sent with each task, by its key.
+        self._values: dict[str, _Parts] = {}
 
     def effective_n_jobs(self, n_jobs: int | None) -> int:
         """Return how many threads to use for a call that needs shared memory, and so stays here."""
@@ -167,24 +172,22 @@ class ClusterBackend(ParallelBackendBase):
     def stop_call(self) -> None:
         """Let the workers forget the arrays."""
         self._arrays.clear()
+        self._values.clear()
 
     def submit(self, func: Any, callback: Callable[[Any], None] | None = None) -> Any:
         """Send joblib's batch of calls to the scheduler; return the future of their results."""
-        content, arrays = _pickle(func.items)
-        future = self._client.submit(
-            _run_task,
-            content,
-            self._thread_counts,
-            *[self._send(array) for array in arrays],
-            key=f"task-{uuid4().hex}",
-        )
+        key = f"task-{uuid4().hex}"
+        content, arrays, values = _pickle_calls(func.items)
+        self._values[key] = values
+        sent = [self._send(array) for array in arrays.values()]
+        future = self._client.submit(_run_task, content, self._thread_counts, *sent, key=key)
         if callback is not None:
             future.add_done_callback(callback)
         return future
 
     def retrieve_result_callback(self, out: Any) -> Any:
         """Return the results of a future, or raise the exception of the task."""
-        return out.result()
+        return _load(out.result(), self._values.pop(out.key))
 
     def _send(self, array: NDArray[Any]) -> Any:
         """Return the future of an array that is sent when the first worker needs it."""
@@ -197,26 +200,33 @@ class ClusterBackend(ParallelBackendBase):
 register_parallel_backend("cluster", ClusterBackend)
 
 
-def _pickle(calls: list[Any]) -> tuple[bytes, list[NDArray[Any]]]:
-    """Pickle calls of any functions without their large arrays; return these, too."""
-    from cloudpickle import CloudPickler  # Dask requires it; without a cluster it is not needed
+def _pickle_calls(calls: list[Any]) -> tuple[bytes, _Parts, _Parts]:
+    """Pickle calls of any functions, apart from their large arrays.
 
-    arrays: list[NDArray[Any]] = []
-    positions: dict[int, int] = {}
+    Returns
+    -------
+    content : bytes
+    arrays : dict
+        The large arrays, in the order in which `_run_task` takes them.
+    values : dict
+        Numbers and strings in the calls, which the results get back: which objects of a model are
+        one and the same is a part of the bytes of its file.
+    """
+    arrays: _Parts = {}
+    values: _Parts = {}
+    numbers: dict[int, int] = {}
 
-    class Pickler(CloudPickler):
-        def persistent_id(self, obj: Any) -> int | None:
-            """Return the position of a large array, None for everything else."""
-            if not _is_large_array(obj):
+    def number(obj: Any) -> int | None:
+        if id(obj) not in numbers:
+            parts = arrays if _is_large_array(obj) else values
+            if parts is values and type(obj) not in (float, int, str):
                 return None
-            if id(obj) not in positions:
-                positions[id(obj)] = len(arrays)
-                arrays.append(obj)
-            return positions[id(obj)]
+            numbers[id(obj)] = len(numbers)
+            parts[numbers[id(obj)]] = obj
+        return numbers[id(obj)]
 
-    file = io.BytesIO()
-    Pickler(file).dump(calls)
-    return file.getvalue(), arrays
+    pickled = _dump(calls, number)
+    return pickle.dumps((pickled, list(arrays), values)), arrays, values
 
 
 def _is_large_array(obj: Any) -> bool:
@@ -224,29 +234,45 @@ def _is_large_array(obj: Any) -> bool:
     return is_array and obj.nbytes >= _SHARED_BYTES and not obj.dtype.hasobject
 
 
-class _Unpickler(pickle.Unpickler):
-    """Reads what `_pickle` wrote, given its arrays."""
+def _dump(obj: Any, number: Callable[[Any], int | None]) -> bytes:
+    """Pickle an object without those of its parts that have a number."""
+    from cloudpickle import CloudPickler  # Dask requires it; without a cluster it is not needed
 
-    def __init__(self, content: bytes, arrays: Sequence[NDArray[Any]]) -> None:
-        super().__init__(io.BytesIO(content))
-        self._arrays = arrays
+    class Pickler(CloudPickler):
+        def persistent_id(self, obj: Any) -> int | None:
+            return number(obj)
 
-    def persistent_load(self, pid: Any) -> Any:
-        """Return the array at a position."""
-        return self._arrays[pid]
+    file = io.BytesIO()
+    Pickler(file).dump(obj)
+    return file.getvalue()
+
+
+def _load(content: bytes, parts: _Parts) -> Any:
+    """Return the object that `_dump` pickled, given the parts that have a number."""
+
+    class Unpickler(pickle.Unpickler):
+        def persistent_load(self, pid: Any) -> Any:
+            return parts[pid]
+
+    return Unpickler(io.BytesIO(content)).load()
 
 
 def _keep(array: NDArray[Any]) -> NDArray[Any]:
     return array
 
 
-def _run_task(content: bytes, thread_counts: dict[str, int], *arrays: NDArray[Any]) -> list[Any]:
+def _run_task(content: bytes, thread_counts: dict[str, int], *arrays: NDArray[Any]) -> bytes:
     """Run a batch of calls on a worker, with the client's numbers of threads."""
-    calls = _Unpickler(content, arrays).load()
+    pickled, positions, values = pickle.loads(content)
+    # Where an array lies in a received message, it may not be aligned, which oneDAL refuses.
+    aligned = [np.require(array, requirements="A") for array in arrays]
+    calls = _load(pickled, dict(zip(positions, aligned, strict=True)) | values)
     with (
         _one_task,
         threadpool_limits(thread_counts),
         threads.one_by_one(),
         parallel_config("sequential"),
     ):
-        return [function(*arguments, **options) for function, arguments, options in calls]
+        results = [function(*arguments, **options) for function, arguments, options in calls]
+    numbers = {id(value): number for number, value in values.items()}
+    return _dump(results, lambda obj: numbers.get(id(obj)))

@@ -240,7 +240,7 @@ def test_claims_are_reproduced_with_the_same_predictions(
 
 
 def test_a_large_array_is_sent_once_to_each_worker(running: Cluster) -> None:
-    array = np.zeros(4_000_000)
+    array = np.zeros(1_000_000)
 
     def where(number: int) -> tuple[int, int]:
         time.sleep(0.05)
@@ -322,7 +322,7 @@ def project(train: LabelledImages, tmp_path: Path) -> Path:
     """A folder with what `train@digits-tree` reads."""
     shutil.copy(PROJECT / "params.yaml", tmp_path)
     folder = tmp_path / paths.train("digits")
-    folder.mkdir(parents=True)
+    folder.parent.mkdir(parents=True)
     images.save(train, folder)
     return tmp_path
 
