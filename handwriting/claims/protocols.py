@@ -28,6 +28,7 @@ from handwriting.common.params.models import (
     RandomForest,
     SupportVectorClassifier,
 )
+from handwriting.models.svm import cluster
 
 # Positions of training rows and of test rows.
 TrainTest = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
@@ -182,7 +183,8 @@ def _predict_all(protocols: Sequence[_Protocol]) -> list[Predictions]:
         for seed, part in product(range(protocol.n_seeds), protocol.parts)
     ]
     # scikit-learn's solvers and trees release the interpreter lock, so threads suffice.
-    predicted = iter(Parallel(n_jobs=-1, prefer="threads")(work))
+    with cluster.parallel_fits(-1):
+        predicted = iter(Parallel()(work))
     by_key: dict[str, Predictions] = {
         key: [[next(predicted) for _ in protocol.parts] for _ in range(protocol.n_seeds)]
         for key, protocol in unique.items()

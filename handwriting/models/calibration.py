@@ -83,7 +83,7 @@ class CalibratedClassifier(ClassifierMixin, BaseEstimator):
         # The longest fit comes first.
         fits = [delayed(_fit)(self.classifier, X, y)]
         fits += [delayed(self._held_out_scores)(X, y, *fold) for fold in folds]
-        classifier, *scores = Parallel(require="sharedmem")(fits)
+        classifier, *scores = Parallel(prefer="threads")(fits)
         held_out = np.concatenate([validated for _, validated in folds])
         targets = np.searchsorted(self.classes_, y[held_out])
         self.exponent_ = _best_exponent(np.concatenate(scores), targets)

@@ -26,6 +26,7 @@ from handwriting.models.features.gradients import OrientedGradients
 from handwriting.models.features.pixels import ImagePixels, UnitPixels
 from handwriting.models.folds import TrainTest
 from handwriting.models.novelty import ClassSubspaces
+from handwriting.models.svm import cluster
 
 
 def build(hyperparameters: Hyperparameters, image: ImageFormat) -> Pipeline:
@@ -48,7 +49,7 @@ def build(hyperparameters: Hyperparameters, image: ImageFormat) -> Pipeline:
 
 
 def fit(model: Pipeline, train: LabelledImages, folds: list[TrainTest]) -> Pipeline:
-    """Fit a model on all cores and return it.
+    """Fit a model on all cores, or on the cluster in use, and return it.
 
     Parameters
     ----------
@@ -80,10 +81,8 @@ def _parallel_fits(classifier: BaseEstimator) -> parallel_config:
     """Return how joblib runs the fits of the folds, as a context manager."""
     from sklearn.tree import DecisionTreeClassifier
 
-    # The other classifiers use all cores for each fit.
-    return parallel_config(
-        "threading", n_jobs=-1 if isinstance(classifier, DecisionTreeClassifier) else 1
-    )
+    # The other classifiers use all cores, or a cluster, for each fit.
+    return cluster.parallel_fits(-1 if isinstance(classifier, DecisionTreeClassifier) else 1)
 
 
 def _build_features(features: Features, image: ImageFormat) -> BaseEstimator | str:

@@ -233,7 +233,9 @@ print(json.dumps({"opened": opened, "modules": sorted(sys.modules)}))
 # scipy.stats by itself, and skops imports all of scikit-learn.
 FITTING = {"tune", "train", "curve", "evaluate", "claims", "submit"}
 SLOW_LIBRARIES = {
-    "jinja2": {"report"},
+    # skops imports all modules of scikit-learn; one of them imports Dask where it is installed, and
+    # Dask imports Jinja.
+    "jinja2": {"report", "train", "evaluate", "submit"},
     "matplotlib": {"compare", "describe", "draw"},
     "pandas": {"fetch", "flatten"} | FITTING,
     "pooch": {"fetch"},

@@ -30,10 +30,12 @@ def run(main: Callable[..., None]) -> None:
         parser.add_argument(name)
     arguments = vars(parser.parse_args())
     try:
-        main(*(arguments[name] for name in names))
         # Imported by now in every stage; at the top it would delay the handler of interrupts.
         from handwriting.common.stage import read_params
+        from handwriting.common.stage.cluster import cluster_in_use
 
+        with cluster_in_use():
+            main(*(arguments[name] for name in names))
         read_params.check_unchanged()
     except InputError as error:
         sys.exit(f"error: {error}")

@@ -1,4 +1,4 @@
-"""Applies a transformer block by block, on all cores and in bounded memory."""
+"""Applies a transformer block by block, on all cores or a cluster and in bounded memory."""
 
 from typing import Any, Self
 
@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from handwriting.models.svm.threads import map_blocks
+from handwriting.models.svm.cluster import map_blocks
 
 # A matrix product of another shape may be computed in another order, which changes its last bits.
 # All blocks have this number of rows, so that a row has the same result alone and among others.

@@ -7,7 +7,6 @@ depend on the other pairs, so the result has the same bytes.
 import hashlib
 import shutil
 import sys
-import threading
 import time
 import zipfile
 from collections.abc import Iterator
@@ -30,7 +29,7 @@ _INTERVAL = 10.0
 # Samples are hashed in blocks, because the bytes of a block are a copy of it.
 _HASH_ROWS = 10_000
 
-# The folder of the `resumable` block that is active. Threads share it.
+# The folder of the `resumable` block that is active, in any thread.
 _folder: Path | None = None
 
 
@@ -59,14 +58,14 @@ class KeptPairs:
     ----------
     problem : Problem
     settings : Settings
-    n_pairs : int
-        Number of pairs of classes.
+    n_pairs, n_threads : int
+        Number of pairs of classes, and of those that are solved at the same time.
     """
 
-    def __init__(self, problem: Problem, settings: Settings, n_pairs: int) -> None:
+    def __init__(self, problem: Problem, settings: Settings, n_pairs: int, n_threads: int) -> None:
         is_long = len(problem.X) >= _MIN_SAMPLES
         self._folder = _folder / _fingerprint(problem, settings) if _folder and is_long else None
-        self._progress = _Progress(len(problem.X), n_pairs)
+        self._progress = _Progress(len(problem.X), n_pairs, n_threads)
 
     def load(self) -> dict[ClassPair, PairSolution]:
         """Return the kept solutions; files that are damaged are left out."""
@@ -79,10 +78,6 @@ class KeptPairs:
                 solutions[int(first), int(second)] = _read(path)
         self._progress.skip(len(solutions))
         return solutions
-
-    def begin(self) -> None:
-        """Note that a pair is being solved."""
-        self._progress.begin()
 
     def save(self, pair: ClassPair, solution: PairSolution) -> None:
         """Keep the solution of a pair. If it cannot be written, it is solved again next time."""
@@ -115,40 +110,34 @@ def _write(solution: PairSolution, path: Path) -> None:
 class _Progress:
     """Prints how many pairs are solved and how long the others will take."""
 
-    def __init__(self, n_samples: int, n_pairs: int) -> None:
+    def __init__(self, n_samples: int, n_pairs: int, n_threads: int) -> None:
         self._n_samples = n_samples
         self._n_pairs = n_pairs
+        self._n_threads = n_threads
         self._n_skipped = 0
-        self._n_begun = 0
         self._n_ended = 0
         self._start = self._last_line = time.monotonic()
-        self._lock = threading.Lock()
 
     def skip(self, n_pairs: int) -> None:
         """Count pairs that were solved before."""
         self._n_skipped += n_pairs
 
-    def begin(self) -> None:
-        with self._lock:
-            self._n_begun += 1
-
     def end(self) -> None:
         """Count a pair that has been solved; print a line, but not too often."""
-        with self._lock:
-            self._n_ended += 1
-            now = time.monotonic()
-            if now - self._last_line >= _INTERVAL:
-                self._last_line = now
-                print(self._line(now - self._start), file=sys.stderr, flush=True)
+        self._n_ended += 1
+        now = time.monotonic()
+        if now - self._last_line >= _INTERVAL:
+            self._last_line = now
+            print(self._line(now - self._start), file=sys.stderr, flush=True)
 
     def _line(self, elapsed: float) -> str:
-        # On average, half of a pair that is being solved is done.
-        done = self._n_ended + (self._n_begun - self._n_ended) / 2
-        left = _duration(elapsed / done * (self._n_pairs - self._n_skipped - done))
-        n_solved = self._n_skipped + self._n_ended
+        n_left = self._n_pairs - self._n_skipped - self._n_ended
+        # On average, half of a pair that another thread solves is done.
+        n_half_done = min(self._n_threads - 1, n_left) / 2
+        left = elapsed / (self._n_ended + n_half_done) * (n_left - n_half_done)
         return (
-            f"Fit of {self._n_samples:,} samples: {n_solved} of {self._n_pairs} pairs of classes "
-            f"solved, about {left} left"
+            f"Fit of {self._n_samples:,} samples: {self._n_skipped + self._n_ended} of "
+            f"{self._n_pairs} pairs of classes solved, about {_duration(left)} left"
         )
 
 

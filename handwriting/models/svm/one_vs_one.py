@@ -5,11 +5,10 @@ from itertools import combinations
 
 import numpy as np
 
-from handwriting.models.svm import active_set, decomposition
+from handwriting.models.svm import active_set, cluster, decomposition, threads
 from handwriting.models.svm.long_fits import KeptPairs
 from handwriting.models.svm.pair import Pair, PairSolution, Settings
 from handwriting.models.svm.problem import Problem
-from handwriting.models.svm.threads import blas_threads, map_blocks, map_threads
 
 # A pair with more samples starts from the solution of every 4th of them. Most samples are far from
 # the margin, and the start shows which ones.
@@ -21,7 +20,7 @@ _COPY_SHARE = 0.5
 
 
 def solve(problem: Problem, settings: Settings) -> list[PairSolution]:
-    """Solve every pair of classes, in parallel threads.
+    """Solve every pair of classes, in parallel threads or on the cluster in use.
 
     With more than two classes, the result does not depend on the number of threads. With two
     classes, BLAS parallelizes the matrix products, and its number of threads may change the last
@@ -45,7 +44,8 @@ def solve(problem: Problem, settings: Settings) -> list[PairSolution]:
     n_classes = int(problem.classes.max()) + 1
     rows = [np.flatnonzero(problem.classes == index) for index in range(n_classes)]
     pairs = list(combinations(range(n_classes), 2))
-    cache_bytes = settings.cache_size * 1e6 / min(blas_threads(), len(pairs))
+    n_threads = min(threads.blas_threads(), len(pairs))
+    cache_bytes = settings.cache_size * 1e6 / n_threads
 
     def solve_classes(classes: tuple[int, int]) -> PairSolution:
         first, second = classes
@@ -61,19 +61,14 @@ def solve(problem: Problem, settings: Settings) -> list[PairSolution]:
         solution = solve_pair(pair, settings, cache_bytes)
         return replace(solution, support=pair_rows[solution.support])
 
-    kept = KeptPairs(problem, settings, len(pairs))
+    kept = KeptPairs(problem, settings, len(pairs), n_threads)
     solutions = kept.load()
     missing = [classes for classes in pairs if classes not in solutions]
-
-    def solve_and_keep(classes: tuple[int, int]) -> PairSolution:
-        kept.begin()
-        solution = solve_classes(classes)
+    # A pair that is missing alone has one BLAS thread, as it has among others.
+    map_pairs = threads.map_threads if len(pairs) == 1 else cluster.iterate_tasks
+    for classes, solution in zip(missing, map_pairs(solve_classes, missing), strict=True):
         kept.save(classes, solution)
-        return solution
-
-    # The last missing pair has one BLAS thread, as it has among others.
-    map_pairs = map_threads if len(pairs) == 1 else map_blocks
-    solutions.update(zip(missing, map_pairs(solve_and_keep, missing), strict=True))
+        solutions[classes] = solution
     return [solutions[classes] for classes in pairs]
 
 

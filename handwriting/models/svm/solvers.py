@@ -18,7 +18,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
-from handwriting.models.svm import one_vs_one
+from handwriting.models.svm import one_vs_one, threads
 from handwriting.models.svm.kernels import Floats, Kernel, squared_norms
 from handwriting.models.svm.pair import PairSolution, Settings
 from handwriting.models.svm.problem import Problem
@@ -292,10 +292,16 @@ def _fit_with_onedal(task: _Task) -> dict[str, Any]:
     import daal4py
     import sklearnex.svm
 
+    if threads.is_one_by_one():
+        # On a worker of a cluster. It computes in another thread than the main one, where sklearnex
+        # respects no limit, and with a single thread oneDAL rounds differently than with several.
+        daal4py.daalinit(threads.thread_counts().get("openmp", 0))
     # each thread has its own kernel cache
     cache_size = task.parameters["cache_size"] / daal4py.num_threads()
+    # oneDAL refuses arrays that are read-only, as those on a worker are.
+    X = np.require(task.X.astype(task.working_dtype, copy=False), requirements="W")
     model = sklearnex.svm.SVC(**{**task.parameters, "cache_size": cache_size}).fit(
-        task.X.astype(task.working_dtype, copy=False), task.y, task.sample_weight
+        X, np.require(task.y, requirements="W"), task.sample_weight
     )
     if not (np.isfinite(model.dual_coef_).all() and np.isfinite(model.intercept_).all()):
         raise ValueError(

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import ThreadpoolController, threadpool_info
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -16,6 +16,7 @@ Result = TypeVar("Result")
 _blas_limit = threading.Lock()
 
 # The attribute is_worker is set in worker threads: calls of `map_threads` inside them run serially.
+# So they do where is_one_by_one is set, but still limit BLAS.
 _thread_state = threading.local()
 
 
@@ -74,16 +75,23 @@ def map_blocks(function: Callable[[Item], Result], blocks: Sequence[Item]) -> li
     list
         Results in the order of `blocks`.
     """
+    return list(iterate_blocks(function, blocks))
+
+
+def iterate_blocks(function: Callable[[Item], Result], blocks: Sequence[Item]) -> Iterator[Result]:
+    """Do the same as `map_blocks`, but yield each result when it and those before it are there."""
     if getattr(_thread_state, "is_worker", False):
-        return [function(block) for block in blocks]
+        yield from map(function, blocks)
+        return
     with _blas_limit:
-        n_threads = min(blas_threads(), len(blocks))
+        n_threads = 1 if is_one_by_one() else min(blas_threads(), len(blocks))
         with _blas().limit(limits=1):
             if n_threads <= 1:
                 with _as_worker():
-                    return [function(block) for block in blocks]
-            with ThreadPoolExecutor(n_threads, initializer=mark_worker) as executor:
-                return list(executor.map(function, blocks))
+                    yield from map(function, blocks)
+            else:
+                with ThreadPoolExecutor(n_threads, initializer=mark_worker) as executor:
+                    yield from executor.map(function, blocks)
 
 
 @contextmanager
@@ -102,6 +110,39 @@ def mark_worker() -> None:
     The initializer of the threads of a pool in which several callers compute at the same time.
     """
     _thread_state.is_worker = True
+
+
+@contextmanager
+def one_by_one() -> Iterator[None]:
+    """Make calls of `map_threads` in this thread run serially, with the same bits as in threads.
+
+    BLAS has one thread during several items, and for a single one all that it may use.
+    """
+    _thread_state.is_one_by_one = True
+    try:
+        yield
+    finally:
+        _thread_state.is_one_by_one = False
+
+
+def is_one_by_one() -> bool:
+    """Return whether `one_by_one` is in effect in this thread."""
+    return getattr(_thread_state, "is_one_by_one", False)
+
+
+def thread_counts() -> dict[str, int]:
+    """Return how many threads each kind of library may use in this thread, by its name.
+
+    Returns
+    -------
+    dict
+        The lowest limit if there are several libraries of a kind, such as "blas" and "openmp".
+    """
+    counts: dict[str, int] = {}
+    for library in threadpool_info():
+        kind, count = library["user_api"], library["num_threads"]
+        counts[kind] = min(count, counts.get(kind, count))
+    return counts
 
 
 def _blas() -> ThreadpoolController:

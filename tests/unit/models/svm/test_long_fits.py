@@ -190,17 +190,15 @@ def test_the_remaining_time_is_right_if_pairs_take_equally_long(monkeypatch, cap
     """Two threads solve 46 pairs in 10 s each; the second thread is half a pair behind."""
     now = 0.0
     monkeypatch.setattr(long_fits.time, "monotonic", lambda: now)
-    progress = long_fits._Progress(n_samples=1_000_000, n_pairs=46)
-    progress.begin()
-    progress.begin()
-    for step in range(2, 46):
+    progress = long_fits._Progress(n_samples=1_000_000, n_pairs=46, n_threads=2)
+    for step in range(2, 48):
         now = 5.0 * step
         progress.end()
-        progress.begin()
     lines = capsys.readouterr().err.splitlines()
     assert lines[0].endswith("about 5 min left")  # 10 s for 1.5 pairs, and 44.5 pairs are left
     assert lines[10].endswith("about 2 min left")  # at 110 s of 235 s
-    assert lines[-1].endswith("about 13 s left")  # at 220 s
+    assert lines[-2].endswith("about 13 s left")  # at 220 s
+    assert lines[-1].endswith("about 3 s left")  # at 230 s; the last pair is half done
 
 
 def test_a_fit_has_a_folder_of_its_own_without_temporary_files(tmp_path):
