@@ -13,6 +13,7 @@ task does not use the cluster itself, so tasks never wait for one another.
 import io
 import pickle
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -49,6 +50,9 @@ _TASKS_IN_FLIGHT = 1024
 # The number of BLAS threads is a setting of the whole process: a worker with several threads
 # computes one task at a time.
 _one_task = threading.Lock()
+
+# Copies of arrays on a worker, by the identity of the array, for as long as the worker has it.
+_aligned: dict[int, NDArray[Any]] = {}
 
 
 def is_in_use() -> bool:
@@ -264,18 +268,27 @@ def _keep(array: NDArray[Any]) -> NDArray[Any]:
     return array
 
 
+def _align(array: NDArray[Any]) -> NDArray[Any]:
+    """Return an array that is aligned in memory, the same one for all tasks.
+
+    Where an array lies in a received message, it may not be aligned, which oneDAL refuses.
+    """
+    if array.flags.aligned:
+        return array
+    if id(array) not in _aligned:
+        _aligned[id(array)] = array.copy(order="K")
+        weakref.finalize(array, _aligned.pop, id(array))
+    return _aligned[id(array)]
+
+
 def _run_task(content: bytes, thread_counts: dict[str, int], *arrays: NDArray[Any]) -> bytes:
     """Run a batch of calls on a worker, with the client's numbers of threads."""
     pickled, positions, values = pickle.loads(content)
-    # Where an array lies in a received message, it may not be aligned, which oneDAL refuses.
-    aligned = [np.require(array, requirements="A") for array in arrays]
-    calls = _load(pickled, dict(zip(positions, aligned, strict=True)) | values)
-    with (
-        _one_task,
-        threadpool_limits(thread_counts),
-        threads.one_by_one(),
-        parallel_config("sequential"),
-    ):
-        results = [function(*arguments, **options) for function, arguments, options in calls]
+    with _one_task, threads.one_by_one(), parallel_config("sequential"):
+        aligned = map(_align, arrays)
+        calls = _load(pickled, dict(zip(positions, aligned, strict=True)) | values)
+        # Loading the calls has imported the libraries that are limited.
+        with threadpool_limits(thread_counts):
+            results = [function(*arguments, **options) for function, arguments, options in calls]
     numbers = {id(value): number for number, value in values.items()}
     return _dump(results, lambda obj: numbers.get(id(obj)))

@@ -134,3 +134,15 @@ def test_a_task_does_not_fan_out() -> None:
         return Parallel(n_jobs=-1)(delayed(threading.get_ident)() for _ in range(3))
 
     assert run_task(nested) == [threading.get_ident()] * 3
+
+
+def test_an_array_that_is_not_aligned_is_copied_once_and_forgotten_with_it() -> None:
+    array = np.frombuffer(b"." + large().tobytes(), np.float64, offset=1)
+    assert not array.flags.aligned
+    copy = cluster._align(array)
+    np.testing.assert_array_equal(copy, large(), strict=True)
+    assert copy.flags.aligned
+    assert cluster._align(array) is copy
+    assert cluster._align(copy) is copy
+    del array
+    assert not cluster._aligned
