@@ -18,6 +18,7 @@ import pytest
 from distributed import Client
 from joblib import Parallel, cpu_count, delayed, effective_n_jobs, parallel_config
 
+from handwriting import persistence
 from handwriting.claims import protocols, published
 from handwriting.common import images
 from handwriting.common.errors import InputError
@@ -35,7 +36,7 @@ from handwriting.common.params.models import (
 from handwriting.common.stage import paths
 from handwriting.common.stage.cluster import VARIABLE, cluster_in_use
 from handwriting.model_selection import grid_search, learning_curve
-from handwriting.models import persistence, pipeline
+from handwriting.models import pipeline
 from handwriting.models.folds import make_folds
 from handwriting.models.svm import cluster
 from handwriting.models.svm.solvers import SOLVER_VARIABLE
@@ -247,7 +248,7 @@ def test_a_large_array_is_sent_once_to_each_worker(running: Cluster) -> None:
         return os.getpid(), array.__array_interface__["data"][0]
 
     with running.in_use():
-        found = cluster.map_tasks(where, range(20))
+        found = list(cluster.iterate_tasks(where, range(20)))
     workers = {process for process, _ in found}
     assert os.getpid() not in workers
     assert len(workers) == len(set(found)) == 2
@@ -263,12 +264,12 @@ def test_what_needs_shared_memory_runs_in_threads_of_this_process(running: Clust
 
 def test_a_faulty_task_raises_its_own_exception(running: Cluster) -> None:
     with running.in_use(), pytest.raises(ZeroDivisionError):
-        cluster.map_tasks(lambda number: 1 / number, [1, 0, 2])
+        list(cluster.iterate_tasks(lambda number: 1 / number, [1, 0, 2]))
 
 
 def test_one_item_is_computed_in_this_process(running: Cluster) -> None:
     with running.in_use():
-        assert cluster.map_tasks(lambda _: os.getpid(), [0]) == [os.getpid()]
+        assert list(cluster.iterate_tasks(lambda _: os.getpid(), [0])) == [os.getpid()]
         assert cluster.map_blocks(lambda _: os.getpid(), [0] * 16) == [os.getpid()] * 16
 
 
@@ -314,7 +315,7 @@ def test_a_worker_that_dies_with_the_only_copy_of_an_array_costs_no_result(
         return 0
 
     with running.worker(), running.in_use():
-        assert cluster.map_tasks(die_once, range(30)) == list(range(30))
+        assert list(cluster.iterate_tasks(die_once, range(30))) == list(range(30))
 
 
 @pytest.fixture
@@ -324,6 +325,7 @@ def project(train: LabelledImages, tmp_path: Path) -> Path:
     folder = tmp_path / paths.train("digits")
     folder.parent.mkdir(parents=True)
     images.save(train, folder)
+    images.save_format(FORMAT, folder)
     return tmp_path
 
 
@@ -382,7 +384,7 @@ def main(pid: str) -> None:
     def work(number):
         os.kill(int(pid), signal.SIGKILL)
         time.sleep(1)
-    cluster.map_tasks(work, [1, 2, 3])
+    list(cluster.iterate_tasks(work, [1, 2, 3]))
 
 run(main)
 """
@@ -410,5 +412,5 @@ def test_a_task_that_kills_every_worker_is_one_line(
     with scheduler(tmp_path) as (_, found), found.worker():
         monkeypatch.setenv(VARIABLE, found.address)
         with pytest.raises(InputError, match="1 workers died") as caught, cluster_in_use():
-            cluster.map_tasks(lambda _: os.kill(os.getpid(), signal.SIGKILL), [1, 2])
+            list(cluster.iterate_tasks(lambda _: os.kill(os.getpid(), signal.SIGKILL), [1, 2]))
     assert "\n" not in str(caught.value)
