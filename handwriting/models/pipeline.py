@@ -28,6 +28,10 @@ from handwriting.models.folds import TrainTest
 from handwriting.models.novelty import ClassSubspaces
 from handwriting.models.svm import cluster
 
+# Pixels of the training images up to which the fits of a tree run at the same time: 400 MB for each
+# fit, twice as many as MNIST has.
+_PARALLEL_PIXELS = 100_000_000
+
 
 def build(hyperparameters: Hyperparameters, image: ImageFormat) -> Pipeline:
     """Return an unfitted model.
@@ -63,7 +67,7 @@ def fit(model: Pipeline, train: LabelledImages, folds: list[TrainTest]) -> Pipel
     parallel = hasattr(calibrated.classifier, "n_jobs")
     if parallel:
         calibrated.classifier.n_jobs = -1
-    with _parallel_fits(calibrated.classifier):
+    with _parallel_fits(calibrated.classifier, train):
         model.fit(train.pixels, train.labels, classifier__folds=folds)
     if parallel:
         # Threads add up the trees' votes in the order in which they finish, which changes the last
@@ -77,12 +81,16 @@ def image_format(model: Pipeline) -> ImageFormat:
     return ImageFormat.model_validate(model["images"].get_params())
 
 
-def _parallel_fits(classifier: BaseEstimator) -> parallel_config:
+def _parallel_fits(classifier: BaseEstimator, train: LabelledImages) -> parallel_config:
     """Return how joblib runs the fits of the folds, as a context manager."""
     from sklearn.tree import DecisionTreeClassifier
 
-    # The other classifiers use all cores, or a cluster, for each fit.
-    return cluster.parallel_fits(-1 if isinstance(classifier, DecisionTreeClassifier) else 1)
+    # The other classifiers use all cores, or a cluster, for each fit. Each fit of a tree has its
+    # own copy of the samples in float32; several of a large table would not fit into memory.
+    is_parallel = isinstance(classifier, DecisionTreeClassifier) and (
+        train.pixels.size <= _PARALLEL_PIXELS
+    )
+    return cluster.parallel_fits(-1 if is_parallel else 1)
 
 
 def _build_features(features: Features, image: ImageFormat) -> BaseEstimator | str:
