@@ -80,15 +80,13 @@ os._exit(status)
 """
 
 
-@cache
-def commands() -> Path | None:
-    """Start the warm process of this test process; return a folder for PATH.
+# Other systems cannot fork a process with threads, or watch its end like this.
+CAN_FORK = sys.platform == "linux" and hasattr(os, "pidfd_open")
 
-    Return None where processes cannot be forked and watched like this, as on other systems than
-    Linux.
-    """
-    if sys.platform != "linux" or not hasattr(os, "pidfd_open"):
-        return None
+
+@cache
+def commands() -> Path:
+    """Start the warm process of this test process; return a folder for PATH."""
     folder = Path(tempfile.mkdtemp(prefix="forks-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     scripts = Path(sys.executable).parent
@@ -202,6 +200,29 @@ def _run(command: str, real: str, words: list[str], folder: str, environment: di
     runpy.run_module(words[1], run_name="__main__", alter_sys=True)
 
 
+def _run_to_its_end(request: list) -> None:
+    """Do what the command does, and end as a process does after it."""
+    status, is_interrupted = 0, False
+    try:
+        _run(*request)
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+    except BaseException as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+        status, is_interrupted = 1, isinstance(error, KeyboardInterrupt)
+    # What a normal end does, except for taking all objects of the libraries apart.
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if is_interrupted:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+    os._exit(status)
+
+
 if __name__ == "__main__":
     for _name in _LIBRARIES:
         with suppress(ImportError):
@@ -211,20 +232,4 @@ if __name__ == "__main__":
     gc.freeze()
     _server = _Server(sys.argv[1])
     os.write(1, b"ready")
-    _request = _server.serve()
-    try:
-        _run(*_request)
-        _status = 0
-    except SystemExit as end:
-        _status = end.code if isinstance(end.code, int) else int(end.code is not None)
-        if isinstance(end.code, str):
-            print(end.code, file=sys.stderr)
-    except BaseException:
-        sys.excepthook(*sys.exc_info())
-        _status = 1
-    # What a normal end does, except for taking all objects of the libraries apart.
-    threading._shutdown()
-    atexit._run_exitfuncs()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(_status)
+    _run_to_its_end(_server.serve())

@@ -111,9 +111,8 @@ class Repository:
         It starts normally if the test sets variables of its environment.
         """
         environment = {**self.environment, **(env or {})}
-        folder = forks.commands() if self.is_forked and not env and command[0] in FORKED else None
-        if folder:
-            environment["PATH"] = os.pathsep.join([str(folder), environment["PATH"]])
+        if self.is_forked and forks.CAN_FORK and not env and command[0] in FORKED:
+            environment["PATH"] = os.pathsep.join([str(forks.commands()), environment["PATH"]])
         return subprocess.run(
             command,
             cwd=self.root,
