@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +32,7 @@ settings.register_profile("project", deadline=None, derandomize=True)
 settings.load_profile("project")
 
 # Fast tests first, so that a mistake shows early.
-_ORDER = ("unit", "results", "data", "pipeline", "faults", "model")
+_FOLDERS = ("unit", "results", "data", "pipeline", "faults", "model")
 
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -47,15 +47,39 @@ _BROWSER_ARGUMENTS = (
 
 # The tests that build the whole pipeline on all of the real data.
 _FULL = ("tests/pipeline/test_full.py", "tests/model/")
+# Each test changes a copy of the small pipeline, so that any process can run it.
+_INDEPENDENT = (
+    "tests/pipeline/test_bad_input.py",
+    "tests/pipeline/test_small.py",
+    "tests/pipeline/test_run.py",
+    "tests/pipeline/test_shared.py",
+    "tests/faults/",
+)
+# Those of them that take longest, the longest first.
+_LONG = (
+    "test_two_clones",
+    "test_a_dataset_is_a_change_of_params",
+    "test_a_model_is_a_change_of_params",
+    "test_a_setting_that_was_computed_before",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Order tests by folder, those that build the whole pipeline last."""
-    items.sort(key=lambda item: ("full" in item.fixturenames, _ORDER.index(_folder(item))))
+    """Order tests by folder, those that build the whole pipeline last.
 
+    If several processes share them, one process begins with those, and the other ones end with
+    tests that are not in a group and take little time, so that no process has to wait for another.
+    """
+    is_shared = "PYTEST_XDIST_WORKER" in os.environ
 
-# Each test changes a copy of the small pipeline, so that any process can run it.
-_INDEPENDENT = ("tests/pipeline/test_small.py", "tests/pipeline/test_run.py", "tests/faults/")
+    def place(item: pytest.Item) -> tuple[bool, bool, int, int]:
+        is_full = item.nodeid.startswith(_FULL)
+        is_single = is_shared and item.nodeid.startswith(_INDEPENDENT)
+        is_long = [not item.name.startswith(name) for name in _LONG]
+        n_before = is_long.index(False) if False in is_long else len(_LONG)
+        return is_full != is_shared, is_single, _FOLDERS.index(_folder(item)), n_before * is_shared
+
+    items.sort(key=place)
 
 
 class _PipelineScheduling(LoadScopeScheduling):
@@ -71,7 +95,8 @@ class _PipelineScheduling(LoadScopeScheduling):
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _PipelineScheduling:
-    """Return the scheduler of `pytest --numprocesses 2`."""
+    """Return the scheduler of `pytest --numprocesses 2`; it keeps the order of the tests."""
+    config.option.loadscopereorder = False
     return _PipelineScheduling(config, log)
 
 
@@ -114,13 +139,26 @@ def digits() -> LabelledImages:
 @pytest.fixture(scope="session")
 def built_small(tmp_path_factory: pytest.TempPathFactory, mnist: LabelledImages) -> Repository:
     """The whole graph, built on the real digits and on 1,000 images of MNIST; not to be changed."""
-    own = tmp_path_factory.mktemp("small") / "project"
+    return _build_once("small", tmp_path_factory, lambda root: _build_small(root, mnist))
+
+
+@pytest.fixture(scope="session")
+def built_short(built_small: Repository, tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """The small pipeline with one dataset and two models, so that a run is short."""
+    return _build_once("short", tmp_path_factory, lambda root: _build_short(root, built_small))
+
+
+def _build_once(
+    name: str, folders: pytest.TempPathFactory, build: Callable[[Path], Repository]
+) -> Repository:
+    """Return a pipeline that is built once for all processes, or a copy of it."""
+    own = folders.mktemp(name) / "project"
     if "PYTEST_XDIST_WORKER" not in os.environ:
-        return _build_small(own, mnist)
+        return build(own)
     # The processes have neighbouring folders. The first one to come builds it, the others wait.
-    shared = tmp_path_factory.getbasetemp().parent / "small" / "project"
+    shared = folders.getbasetemp().parent / name / "project"
     with FileLock(shared.parent.with_suffix(".lock")):
-        built = Repository(shared) if shared.is_dir() else _build_small(shared, mnist)
+        built = Repository(shared) if shared.is_dir() else build(shared)
     return copy(built, own)
 
 
@@ -150,7 +188,26 @@ def _build_small(root: Path, mnist: LabelledImages) -> Repository:
     file = repository.root / "claims.yaml"
     claims = file.read_text().replace("n_rows: 5000", "n_rows: 500")
     file.write_text(claims.replace("n_seeds: 20", "n_seeds: 2"))
+    # DVC reads and writes all of it after each stage, which takes longer than most of the stages.
+    (repository.root / "dvc.lock").unlink()
     repository.succeed("dvc", "repro", "--quiet")
+    repository.commit()
+    return Repository(repository.root.rename(root))
+
+
+def _build_short(root: Path, small: Repository) -> Repository:
+    """Reduce a copy of the small pipeline; after a failure nothing is left in its place."""
+    repository = copy(small, root.with_name("unfinished"))
+
+    def reduce(params: dict) -> None:
+        del params["datasets"]["mnist"]
+        digits = params["datasets"]["digits"]
+        for model in ("svc", "svc_raw"):
+            for models in (params["models"], digits["models"], digits["grids"]):
+                del models[model]
+
+    repository.edit_params(reduce)
+    repository.succeed("python", "-m", "tools.run")
     repository.commit()
     return Repository(repository.root.rename(root))
 
@@ -161,13 +218,22 @@ def small(built_small: Repository, tmp_path: Path) -> Repository:
     return copy(built_small, tmp_path / "project")
 
 
+@pytest.fixture
+def short(built_short: Repository, tmp_path: Path) -> Repository:
+    """A copy of the short pipeline, for what does not depend on the number of its stages."""
+    return copy(built_short, tmp_path / "project")
+
+
 @pytest.fixture(scope="session")
 def full(tmp_path_factory: pytest.TempPathFactory, mirror: Path) -> Repository:
-    """The whole pipeline as it is committed, built from nothing on all of the real data."""
+    """The whole pipeline as it is committed, built from nothing on all of the real data.
+
+    All of its processes start normally, as in `make run`.
+    """
     folder = tmp_path_factory.mktemp("full")
     (folder / "shared").mkdir()
     (folder / "shared" / "mnist").symlink_to(mirror)
-    repository = clone(folder / "project")
+    repository = clone(folder / "project", is_forked=False)
     # DVC does not run a stage whose outputs are as locked, and these are in git.
     for name in ("metrics", "plots"):
         shutil.rmtree(repository.root / name)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from handwriting.common.params.models import (
     SupportVectorClassifier,
 )
 from handwriting.models import pipeline
+from tests import forks
 
 PROJECT = Path(__file__).resolve().parents[1]
 MIRROR = PROJECT.parent / "shared" / "mnist"
@@ -91,18 +92,32 @@ def read_csv(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+# Commands that are started as forks.
+FORKED = ("dvc", "python")
+
+
 @dataclass(frozen=True)
 class Repository:
-    """A clone of the project in a temporary folder."""
+    """A clone of the project in a temporary folder.
+
+    Its commands are forks of a warm process, see `tests/forks.py`, unless `is_forked` is False.
+    """
 
     root: Path
+    is_forked: bool = field(default=True, kw_only=True)
 
     def run(self, *command: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess:
-        """Run a command in the clone with the Python that runs the tests."""
+        """Run a command in the clone with the Python that runs the tests.
+
+        It starts normally if the test sets variables of its environment.
+        """
+        environment = {**self.environment, **(env or {})}
+        if self.is_forked and forks.CAN_FORK and not env and command[0] in FORKED:
+            environment["PATH"] = os.pathsep.join([str(forks.commands()), environment["PATH"]])
         return subprocess.run(
             command,
             cwd=self.root,
-            env={**self.environment, **(env or {})},
+            env=environment,
             capture_output=True,
             text=True,
             timeout=1500,
@@ -149,7 +164,7 @@ def _stages(printed: str, start: str, end: str = "") -> set[str]:
     return {line.split("'")[1] for line in lines}
 
 
-def clone(root: Path) -> Repository:
+def clone(root: Path, *, is_forked: bool = True) -> Repository:
     """Clone the project's work tree, without anything that DVC cached."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
@@ -162,7 +177,7 @@ def clone(root: Path) -> Repository:
         if (PROJECT / name).is_file():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(PROJECT / name, root / name)
-    repository = Repository(root)
+    repository = Repository(root, is_forked=is_forked)
     repository.succeed("git", "init", "--quiet")
     repository.succeed("git", "config", "user.name", "tests")
     repository.succeed("git", "config", "user.email", "tests@localhost")

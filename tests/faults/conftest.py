@@ -11,9 +11,9 @@ from tests.helpers import Repository
 
 
 @pytest.fixture(scope="session")
-def built(built_small: Repository, tmp_path_factory: pytest.TempPathFactory) -> BuiltPipeline:
-    """A short pipeline, built; not to be changed."""
-    return build(built_small, tmp_path_factory.mktemp("faults") / "project")
+def built(built_short: Repository, tmp_path_factory: pytest.TempPathFactory) -> BuiltPipeline:
+    """The short pipeline, built; not to be changed."""
+    return build(built_short, tmp_path_factory.mktemp("faults") / "project")
 
 
 @pytest.fixture

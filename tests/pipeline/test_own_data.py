@@ -48,7 +48,7 @@ def built(tmp_path_factory: pytest.TempPathFactory, files: Path) -> Repository:
     repository.succeed(*COMMAND, "remove", "digits")
     answer = ("--unlabelled", "--dataset", "usps", "--model", "svc_raw")
     repository.succeed(*COMMAND, "add", str(files / "zip.test"), "--name", "kaggle", *answer)
-    repository.succeed(sys.executable, "-m", "tools.run")
+    repository.succeed("python", "-m", "tools.run")
     repository.commit()
     return repository
 

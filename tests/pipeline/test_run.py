@@ -36,10 +36,10 @@ def test_a_dataset_that_cannot_be_fetched_does_not_stop_the_others(small: Reposi
 
 
 def test_a_failed_stage_ends_with_what_is_not_current_and_how_to_go_back(
-    small: Repository,
+    short: Repository,
 ) -> None:
-    small.edit_params(lambda p: p["datasets"]["digits"]["split"].update(train=1797))
-    done = small.run("python", "-m", "tools.run")
+    short.edit_params(lambda p: p["datasets"]["digits"]["split"].update(train=1797))
+    done = short.run("python", "-m", "tools.run")
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "error: a stage failed; its message is above" in done.stderr
@@ -49,19 +49,19 @@ def test_a_failed_stage_ends_with_what_is_not_current_and_how_to_go_back(
 
 
 @pytest.mark.parametrize("stage", ["tune@digits-forest", "train@digits-forest"])
-def test_an_interrupt_stops_the_run_with_one_line(small: Repository, stage: str) -> None:
+def test_an_interrupt_stops_the_run_with_one_line(short: Repository, stage: str) -> None:
     def edit(params: dict) -> None:
         digits = params["datasets"]["digits"]
         digits["grids"]["forest"]["n_estimators"] = [400]
         digits["models"]["forest"]["n_estimators"] = 10_000
 
-    small.edit_params(edit)
+    short.edit_params(edit)
     targets = ["dvc", "repro", "--quiet", stage.replace("digits-forest", "digits-tree")]
-    small.succeed(*targets)
+    short.succeed(*targets)
     process = subprocess.Popen(
         ["python", "-u", "-m", "tools.run"],
-        cwd=small.root,
-        env=small.environment,
+        cwd=short.root,
+        env=short.environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -82,22 +82,22 @@ def test_an_interrupt_stops_the_run_with_one_line(small: Repository, stage: str)
     assert "Running stage" not in rest
     assert stage in rest.partition("Not current")[2]
     assert "Read: report.html" not in rest
-    assert not [path for path in small.root.rglob(".*.tmp-*") if ".venv" not in path.parts], (
+    assert not [path for path in short.root.rglob(".*.tmp-*") if ".venv" not in path.parts], (
         "temporary files are left"
     )
 
 
-def test_a_change_of_params_between_a_stage_and_its_record_is_detected(small: Repository) -> None:
+def test_a_change_of_params_between_a_stage_and_its_record_is_detected(short: Repository) -> None:
     """DVC records the result of `seed: 0` with `seed: 1`, which changes after the stage's end."""
-    small.edit_params(lambda p: p["datasets"]["digits"]["models"]["tree"].update(max_depth=4))
+    short.edit_params(lambda p: p["datasets"]["digits"]["models"]["tree"].update(max_depth=4))
     fault = {"FAULT_IN": "stages.curve digits tree", "FAULT_AT": "exit", "FAULT": "params"}
-    done = small.run("python", "-m", "tools.run", env={**fault, "PYTHONPATH": str(INJECTION)})
-    assert "seed: 1" in (small.root / "params.yaml").read_text()
+    done = short.run("python", "-m", "tools.run", env={**fault, "PYTHONPATH": str(INJECTION)})
+    assert "seed: 1" in (short.root / "params.yaml").read_text()
     assert done.returncode == 1
     assert "error: params.yaml changed during the run" in done.stderr
     assert "curve@digits-tree" in done.stderr.partition("Not current")[2]
-    assert "curve@digits-tree" not in (small.root / "dvc.lock").read_text()
-    printed = small.succeed("dvc", "repro", "curve@digits-tree")
+    assert "curve@digits-tree" not in (short.root / "dvc.lock").read_text()
+    printed = short.succeed("dvc", "repro", "curve@digits-tree")
     assert "Running stage 'curve@digits-tree'" in printed
 
 

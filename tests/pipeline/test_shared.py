@@ -83,15 +83,15 @@ def ssh_server(tmp_path: Path) -> Iterator[int]:
 
 
 @pytest.fixture
-def shared(small: Repository, remote: Remote, monkeypatch: pytest.MonkeyPatch) -> Repository:
-    """The small pipeline with a remote, everything pushed and committed."""
+def shared(short: Repository, remote: Remote, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    """The short pipeline with a remote, everything pushed and committed."""
     monkeypatch.setenv("HOME", str(remote.home))
-    small.succeed("dvc", "remote", "add", "--default", "team", remote.url)
+    short.succeed("dvc", "remote", "add", "--default", "team", remote.url)
     for name, value in {"verify": "true", **remote.settings}.items():
-        small.succeed("dvc", "remote", "modify", "team", name, value)
-    small.commit()
-    small.succeed("python", "-m", "tools.push")
-    return small
+        short.succeed("dvc", "remote", "modify", "team", name, value)
+    short.commit()
+    short.succeed("python", "-m", "tools.push")
+    return short
 
 
 def clone_of(repository: Repository, root: Path) -> Repository:
