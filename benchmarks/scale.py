@@ -32,6 +32,9 @@ SIZES = [60_000, 120_000, 240_000, 1_000_000]
 OTHER_SIZES = {svc.SKLEARNEX: [60_000, 120_000], svc.SKLEARN: [15_000, 30_000]}
 # What the times of the other implementations are extrapolated to.
 LARGEST = 1_000_000
+# The largest published table of deformed digits.
+PLANNED = 8_100_000
+N_PIXELS = 784
 # Field of the elastic deformation, in pixels.
 MILD, STRONG = 0.7, 2.0
 STRONG_SIZE = 120_000
@@ -166,6 +169,10 @@ def render_report(mild: list[Fit], strong: Fit, others: list[Fit]) -> str:
             *svc.wrap(describe_growth(mild)),
             "",
             *svc.wrap(" ".join(extrapolate(others, name) for name in OTHER_SIZES)),
+            "",
+            f"## {PLANNED:,} images, on paper",
+            "",
+            *svc.wrap(plan(mild)),
         ]
     ) + ("\n")
 
@@ -195,6 +202,31 @@ def extrapolate(others: list[Fit], implementation: str) -> str:
     return (
         f"The time of {implementation} grows with the power {exponent:.2f} between its two sizes; "
         f"extrapolated, not measured, {LARGEST:,} images would take it {hours:.1f} hours."
+    )
+
+
+def plan(mild: list[Fit]) -> str:
+    """Return what the largest published table would need, from the two largest fits."""
+    smaller, largest = mild[-2:]
+    sizes = [smaller.n_images, largest.n_images]
+    factor = PLANNED / largest.n_images
+    hours = largest.seconds * factor ** svc.growth_exponent(
+        sizes, [smaller.seconds, largest.seconds]
+    )
+    n_vectors = largest.n_vectors * factor ** svc.growth_exponent(
+        sizes, [smaller.n_vectors, largest.n_vectors]
+    )
+    return (
+        f"Loosli, Canu and Bottou (2007) trained on {PLANNED:,} deformed digits (raw pixels, 0.67 "
+        "% mistakes). Extrapolated from the two largest fits, not measured: about "
+        f"{hours / 3600:.0f} hours on this machine, with {n_vectors:,.0f} support vectors. The "
+        f"samples are the first bottleneck of memory: {PLANNED * N_PIXELS * 4 / 1e9:.0f} GB as "
+        f"float32, which the solver needs as a whole, but {PLANNED * N_PIXELS / 1e9:.1f} GB as "
+        "bytes, from which each block could be converted when it is read. The next one is the "
+        "working set: with more support vectors in a pair than the cache has rows, it is exchanged "
+        "more often, so the cache must grow with the square of their number. Most of the time goes "
+        "into the margins of all samples of a pair with all of its support vectors; pairs are "
+        "independent, so up to 45 workers of a cluster (docs/cluster.md) divide it."
     )
 
 
