@@ -16,6 +16,7 @@ from sklearn.pipeline import Pipeline
 from handwriting.common.errors import InputError
 from handwriting.common.images import LabelledImages
 from handwriting.folds import TrainTest, shows_one_digit
+from handwriting.models.nystroem import NystroemClassifier
 from handwriting.svm.svc import SVC
 
 
@@ -153,6 +154,7 @@ def _compute_features(model: Pipeline, train: LabelledImages) -> npt.NDArray[Any
 
 def _parallel_fits(classifier: ClassifierMixin) -> parallel_config:
     """Return how joblib runs many fits of a classifier, as a context manager."""
-    # A fit of the SVC uses all cores itself. Threads start immediately and stop silently on
+    # Fits of these use all cores themselves. Threads start immediately and stop silently on
     # Ctrl-C; worker processes do neither and were not faster.
-    return parallel_config("threading", n_jobs=1 if isinstance(classifier, SVC) else -1)
+    alone = isinstance(classifier, SVC | NystroemClassifier)
+    return parallel_config("threading", n_jobs=1 if alone else -1)
