@@ -16,6 +16,7 @@ from sklearn.pipeline import Pipeline
 from handwriting.common.errors import InputError
 from handwriting.common.images import LabelledImages
 from handwriting.models.folds import TrainTest, shows_one_digit
+from handwriting.models.nystroem import NystroemClassifier
 from handwriting.models.svm import cluster
 from handwriting.models.svm.svc import SVC
 
@@ -154,6 +155,6 @@ def _compute_features(model: Pipeline, train: LabelledImages) -> npt.NDArray[Any
 
 def _parallel_fits(classifier: ClassifierMixin) -> parallel_config:
     """Return how joblib runs many fits of a classifier, as a context manager."""
-    # A fit of the SVC uses all cores itself. On a cluster it is one of many tasks.
-    uses_all_cores = isinstance(classifier, SVC) and not cluster.is_in_use()
+    # Fits of these use all cores themselves. On a cluster, each is one of many tasks.
+    uses_all_cores = isinstance(classifier, SVC | NystroemClassifier) and not cluster.is_in_use()
     return cluster.parallel_fits(1 if uses_all_cores else -1)

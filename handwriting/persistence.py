@@ -33,6 +33,7 @@ TRUSTED_TYPES = [
     "handwriting.models.features.pixels.UnitPixels",
     "handwriting.models.calibration.CalibratedClassifier",
     "handwriting.models.novelty.ClassSubspaces",
+    "handwriting.models.nystroem.NystroemClassifier",
     "handwriting.models.svm.svc.SVC",
     "sklearn.tree._tree.Tree",
 ]

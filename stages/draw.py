@@ -106,7 +106,7 @@ def _inspection(
     rows = tables.read_table(results / "importances.csv", ("part", "importance"))
     if not rows:
         return style.placeholder(
-            f"{name}: no picture, because its features have no position in the image"
+            f"{name}: no picture, because it has no importances of parts of the image"
         )
     values = np.array([row["importance"] for row in rows])
     part, shape = "pixel", (image.height, image.width)

@@ -27,6 +27,7 @@ from handwriting.common.params.models import (
     GradientFeatures,
     GradientParams,
     Hyperparameters,
+    NystroemApproximation,
     RandomForest,
     SupportVectorClassifier,
 )
@@ -208,6 +209,9 @@ HYPERPARAMETERS: dict[str, Hyperparameters] = {
     ),
     "forest": RandomForest(
         kind="forest", features="raw", n_estimators=7, min_samples_leaf=3, random_state=3
+    ),
+    "nystroem": NystroemApproximation(
+        kind="nystroem", features="unit", n_components=150, gamma=0.3, alpha=0.1, random_state=3
     ),
 }
 

@@ -48,6 +48,7 @@ _KINDS = {
     "SVC": "support vector machine",
     "RandomForestClassifier": "random forest",
     "DecisionTreeClassifier": "decision tree",
+    "NystroemClassifier": "kernel approximation",
 }
 
 

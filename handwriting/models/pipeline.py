@@ -16,6 +16,7 @@ from handwriting.common.params.models import (
     Features,
     GradientFeatures,
     Hyperparameters,
+    NystroemApproximation,
     RandomForest,
     SupportVectorClassifier,
 )
@@ -129,3 +130,7 @@ def _build_classifier(hyperparameters: Hyperparameters) -> BaseEstimator:
             from sklearn.tree import DecisionTreeClassifier
 
             return DecisionTreeClassifier(**arguments)
+        case NystroemApproximation():
+            from handwriting.models.nystroem import NystroemClassifier
+
+            return NystroemClassifier(**arguments)

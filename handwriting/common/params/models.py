@@ -6,7 +6,7 @@ from pydantic import Discriminator, Field, Tag
 
 from handwriting.common.params.base import Fraction, PositiveInt, Seed, StrictModel
 
-Kind = Literal["svc", "tree", "forest"]
+Kind = Literal["svc", "tree", "forest", "nystroem"]
 PixelFeatures = Literal["raw", "unit", "binary"]
 # Far from every useful value, and far enough from overflow.
 Positive = Annotated[float, Field(gt=0, le=1e12)]
@@ -103,16 +103,34 @@ class RandomForest(StrictModel):
     random_state: Seed = 0
 
 
+class NystroemApproximation(StrictModel):
+    """Hyperparameters of a kernel approximation; `random_state` is 0 unless it is given."""
+
+    kind: Literal["nystroem"]
+    features: Features
+    # The time of a fit grows with the square of this number, and its memory, too.
+    n_components: Annotated[int, Field(ge=1, le=10_000)]
+    gamma: Positive | None = None
+    alpha: Annotated[float, Field(ge=1e-6, le=1e12)] = 1.0
+    random_state: Seed = 0
+
+
 Hyperparameters = Annotated[
-    SupportVectorClassifier | DecisionTree | RandomForest, Field(discriminator="kind")
+    SupportVectorClassifier | DecisionTree | RandomForest | NystroemApproximation,
+    Field(discriminator="kind"),
 ]
 
 HYPERPARAMETERS_BY_KIND: dict[
-    str, type[SupportVectorClassifier] | type[DecisionTree] | type[RandomForest]
+    str,
+    type[SupportVectorClassifier]
+    | type[DecisionTree]
+    | type[RandomForest]
+    | type[NystroemApproximation],
 ] = {
     "svc": SupportVectorClassifier,
     "tree": DecisionTree,
     "forest": RandomForest,
+    "nystroem": NystroemApproximation,
 }
 # Fields that every kind has and that are no hyperparameters of a scikit-learn estimator.
 NOT_FOR_ESTIMATOR = {"kind", "features"}

@@ -104,6 +104,18 @@ def test_a_model_of_the_users_own_name_has_the_settings_of_its_kind() -> None:
     assert list(block["grids"]) == ["mine"]
 
 
+def test_a_kernel_approximation_has_valid_settings() -> None:
+    content = {**PARAMS, "models": {"quick": {"kind": "nystroem"}}, "submissions": {}}
+    for size in ((8, 8), (28, 28)):
+        block = defaults.dataset_block(
+            SOURCE, findings([50] * 10, size=size), {"quick": "nystroem"}
+        )
+        used = schema.parse({**content, "datasets": {"own": block}}, "params.yaml")
+        first, grid = used.grid("quick", "own")
+        assert first.kind == "nystroem"
+        assert list(grid) == ["gamma", "alpha", "n_components"]
+
+
 def test_a_digit_with_a_single_image_is_refused() -> None:
     with pytest.raises(InputError, match="the digit 7 has 1 image; must have at least 2"):
         dataset(findings([10] * 7 + [1, 10, 10]))

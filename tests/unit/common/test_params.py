@@ -102,7 +102,11 @@ def test_the_file_of_the_project_is_valid() -> None:
         (f"{MNIST_MODELS}.tree.ccp_alpha", 1e300, "less than or equal to 1000000000"),
         (f"{MNIST_MODELS}.forest.n_estimators", 10**23, "must be less than or equal to 10000"),
         (f"{GRIDS}.forest.n_estimators", [10**23], "must be less than or equal to 10000"),
-        ("models.svc.kind", "knn", "models.svc.kind: 'knn'; must be 'svc', 'tree' or 'forest'"),
+        (
+            "models.svc.kind",
+            "knn",
+            "models.svc.kind: 'knn'; must be 'svc', 'tree', 'forest' or 'nystroem'",
+        ),
         ("models.svc.kind", GONE, "models.svc.kind: missing"),
         ("models.svc.C", 1, "models.svc.C: unknown key; allowed: kind"),
         ("models", {}, "models: {}; must not be empty"),
@@ -215,6 +219,54 @@ def test_a_fault_is_one_line_with_key_value_and_what_is_allowed(
 )  # fmt: skip
 def test_the_whole_message_about_a_study(path: str, value: Any, message: str) -> None:
     assert fault(changed(path, value)) == f"params.yaml: {message}"
+
+
+def with_nystroem(path: str, value: Any) -> Any:
+    """Return the content of params.yaml with a model of this kind, and one value replaced."""
+    content = copy.deepcopy(PARAMS)
+    content["models"]["quick"] = {"kind": "nystroem"}
+    for dataset in content["datasets"].values():
+        dataset["models"]["quick"] = {"features": "unit", "n_components": 100}
+        dataset["grids"]["quick"] = {"alpha": [0.1, 1], "n_components": [100]}
+    *keys, last = path.split(".")
+    here = content["datasets"]["digits"]
+    for key in keys:
+        here = here[key]
+    here[last] = value
+    return content
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("models.quick.n_components", 0, "0; must be greater than or equal to 1"),
+        ("models.quick.n_components", 10**6, "1000000; must be less than or equal to 10000"),
+        ("models.quick.n_components", 1.5, "1.5; must be an integer"),
+        ("models.quick.gamma", "scale", "'scale'; must be a number"),
+        ("models.quick.gamma", 0, "0; must be greater than 0"),
+        ("models.quick.alpha", 0, "0; must be greater than or equal to 0.000001"),
+        (
+            "models.quick.C",
+            1,
+            "unknown key; allowed: features, n_components, gamma, alpha, random_state",
+        ),
+        ("grids.quick.C", [1], "unknown key; allowed: n_components, gamma, alpha, random_state"),
+    ],
+)
+def test_faults_of_a_kernel_approximation_are_one_line(path: str, value: Any, message: str) -> None:
+    found = fault(with_nystroem(path, value))
+    assert found == f"params.yaml: datasets.digits.{path}: {message}"
+
+
+def test_a_kernel_approximation_has_the_defaults_of_scikit_learn() -> None:
+    content = with_nystroem("models.quick.n_components", 7)
+    found = schema.parse(content, "params.yaml").hyperparameters("quick", "digits")
+    assert found.model_dump(exclude={"kind", "features"}) == {
+        "n_components": 7,
+        "gamma": None,
+        "alpha": 1.0,
+        "random_state": 0,
+    }
 
 
 @pytest.mark.parametrize("content", [None, [], "text"])
