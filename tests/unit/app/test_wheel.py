@@ -21,10 +21,10 @@ from handwriting.common.images import LabelledImages
 from tests.helpers import PROJECT
 
 # What only the stages of the pipeline use; it is not needed to read digits.
-FOR_STAGES = ("claims", "evaluation", "figures", "pages")
-# What comes with a declared package.
-ALONG = {"pydantic_core"}
-FOR_STAGES_MODULES = ("data/mirrors.py", "model_selection.py", "svm/solvers.py")
+FOR_STAGES = ("claims", "common/stage", "evaluation", "figures", "pages")
+# What comes with a declared package, or with Dask, if a cluster is used.
+ALONG = {"pydantic_core", "cloudpickle"}
+FOR_STAGES_MODULES = ("data/mirrors.py", "model_selection.py", "models/svm/solvers.py")
 
 
 @pytest.fixture(scope="module")
