@@ -261,6 +261,22 @@ def test_a_model_is_a_change_of_params_alone_and_leaves_nothing_when_it_goes(
     assert "stump" not in (small.root / "report.html").read_text()
 
 
+def test_a_kernel_approximation_is_a_change_of_params_alone(small: Repository) -> None:
+    def add(params: dict) -> None:
+        params["models"]["quick"] = {"kind": "nystroem"}
+        for dataset in params["datasets"].values():
+            dataset["models"]["quick"] = {"features": "unit", "n_components": 200, "alpha": 0.01}
+            dataset["grids"]["quick"] = {"alpha": [0.01, 1], "n_components": [50]}
+
+    small.edit_params(add)
+    small.succeed("python", "-m", "tools.run")
+    shown = small.succeed("dvc", "metrics", "show")
+    for dataset in DATASETS:
+        assert f"metrics/{dataset}/quick.json" in shown
+        assert models_in(small.root / f"plots/{dataset}/tuning.csv") == {*MODELS, "quick"}
+    assert ">quick<" in (small.root / "report.html").read_text()
+
+
 @pytest.fixture
 def letters(small: Repository, digits: LabelledImages) -> Repository:
     """A pipeline with a table of 16×16 images, as a new user would add it."""

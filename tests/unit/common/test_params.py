@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+import yaml
 from dvc.utils.hydra import apply_overrides
 
 from handwriting.common.errors import InputError
@@ -256,6 +257,20 @@ def with_nystroem(path: str, value: Any) -> Any:
 def test_faults_of_a_kernel_approximation_are_one_line(path: str, value: Any, message: str) -> None:
     found = fault(with_nystroem(path, value))
     assert found == f"params.yaml: datasets.digits.{path}: {message}"
+
+
+def test_the_block_of_a_kernel_approximation_in_the_docs_can_be_copied() -> None:
+    page = (PROJECT / "docs" / "extending.md").read_text()
+    _, _, section = page.partition("### A kernel approximation")
+    block = yaml.safe_load(section.partition("```yaml")[2].partition("```")[0])
+    content = copy.deepcopy(PARAMS)
+    content["models"] |= block["models"]
+    for name, dataset in block["datasets"].items():
+        for part in ("models", "grids"):
+            content["datasets"][name][part] |= dataset[part]
+    params = schema.parse(content, "params.yaml")
+    for name in params.datasets:
+        assert params.hyperparameters("quick", name).kind == "nystroem"
 
 
 def test_a_kernel_approximation_has_the_defaults_of_scikit_learn() -> None:
