@@ -38,7 +38,7 @@ from handwriting.common.stage.cluster import VARIABLE, cluster_in_use
 from handwriting.model_selection import grid_search, learning_curve
 from handwriting.models import pipeline
 from handwriting.models.folds import make_folds
-from handwriting.models.svm import cluster
+from handwriting.models.svm import cluster, long_fits
 from handwriting.models.svm.solvers import SOLVER_VARIABLE
 from handwriting.models.svm.svc import SVC
 from tests.helpers import CLAIMS, PROJECT
@@ -158,6 +158,25 @@ def test_a_fit_of_the_svc_divides_the_pairs_and_has_the_same_bytes(
         found = SVC(gamma=0.001).fit(samples, train.labels)
     assert found.solver_ == "active_set"
     assert fitted(found) == expected
+
+
+def test_a_fit_that_was_stopped_on_the_cluster_continues_on_the_cores(
+    running: Cluster, train: LabelledImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Solved pairs are kept where the stage runs, whoever has solved them."""
+    monkeypatch.setenv(SOLVER_VARIABLE, "active_set")
+    monkeypatch.setattr(long_fits, "_MIN_SAMPLES", 1)
+    samples = train.pixels.astype(np.float32)
+    expected = fitted(SVC(gamma=0.001).fit(samples, train.labels))
+    with running.in_use(), suppress(KeyboardInterrupt), long_fits.resumable(tmp_path):
+        SVC(gamma=0.001).fit(samples, train.labels)
+        raise KeyboardInterrupt
+    kept = sorted(tmp_path.rglob("*.npz"))
+    assert len(kept) == 45
+    for path in kept[20:]:
+        path.unlink()
+    with long_fits.resumable(tmp_path):
+        assert fitted(SVC(gamma=0.001).fit(samples, train.labels)) == expected
 
 
 def fit_and_decide(samples: np.ndarray, labels: np.ndarray) -> list[bytes]:
@@ -378,7 +397,7 @@ def test_an_unreachable_scheduler_is_one_line(project: Path, address: str, reaso
 LOSES_SCHEDULER = """
 import os, signal, sys, time
 from handwriting.common.stage.command import run
-from handwriting.models.svm import cluster
+from handwriting.models.svm import cluster, long_fits
 
 def main(pid: str) -> None:
     def work(number):
