@@ -131,6 +131,11 @@ CASES = [
         {"C": 1, "gamma": 0.1},
     ),
     Case(
+        "hardly overlapping, 10 features",
+        lambda: overlapping(20_000, 10, 4, 2.0),
+        {"C": 1, "gamma": 0.1},
+    ),
+    Case(
         "overlapping, 10 features, large C",
         lambda: overlapping(5_000, 10, 2, 0.5),
         {"C": 100, "gamma": 0.1},

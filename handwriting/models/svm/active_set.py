@@ -81,6 +81,19 @@ def solve(pair: Pair, settings: Settings, cache_bytes: float) -> tuple[PairSolut
     return replace(solution, n_iter=n_iter), True
 
 
+def solve_small(pair: Pair, rows: NDArray[np.intp], settings: Settings) -> PairSolution:
+    """Solve the problem restricted to some rows, whose kernel matrix fits into memory.
+
+    Raises
+    ------
+    ValueError
+        If a kernel value is not finite.
+    """
+    kernel_matrix = _KernelMatrix(pair)
+    kernel_matrix.extend(rows)
+    return _solve_active(pair, rows, kernel_matrix.values(), settings)
+
+
 def _find_violators(
     pair: Pair, active: NDArray[np.intp], solution: PairSolution, sums: "_KernelSums", tol: float
 ) -> NDArray[np.intp]:

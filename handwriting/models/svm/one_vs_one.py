@@ -48,18 +48,9 @@ def solve(problem: Problem, settings: Settings) -> list[PairSolution]:
     cache_bytes = settings.cache_size * 1e6 / n_threads
 
     def solve_classes(classes: tuple[int, int]) -> PairSolution:
-        first, second = classes
-        pair_rows = np.concatenate([rows[first], rows[second]])
-        pair = Pair(
-            X=problem.X,
-            members=pair_rows,
-            norms=problem.norms[pair_rows],
-            targets=np.repeat([1.0, -1.0], [len(rows[first]), len(rows[second])]),
-            bounds=problem.bounds[pair_rows],
-            kernel=problem.kernel,
-        )
-        solution = solve_pair(pair, settings, cache_bytes)
-        return replace(solution, support=pair_rows[solution.support])
+        first, second = (rows[label] for label in classes)
+        solution = solve_pair(problem.pair(first, second), settings, cache_bytes)
+        return replace(solution, support=np.concatenate([first, second])[solution.support])
 
     kept = KeptPairs(problem, settings, len(pairs), n_threads)
     solutions = kept.load()

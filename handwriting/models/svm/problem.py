@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handwriting.models.svm.kernels import Floats, Kernel
+from handwriting.models.svm.pair import Pair
 
 
 @dataclass(frozen=True)
@@ -31,3 +32,21 @@ class Problem:
     classes: NDArray[np.intp]
     bounds: NDArray[np.float64]
     kernel: Kernel
+
+    def pair(self, first: NDArray[np.intp], second: NDArray[np.intp]) -> Pair:
+        """Return the problem of two classes; the samples are not copied.
+
+        Parameters
+        ----------
+        first, second : ndarray of int
+            Rows of `X` with the samples of each class.
+        """
+        rows = np.concatenate([first, second])
+        return Pair(
+            X=self.X,
+            members=rows,
+            norms=self.norms[rows],
+            targets=np.repeat([1.0, -1.0], [len(first), len(second)]),
+            bounds=self.bounds[rows],
+            kernel=self.kernel,
+        )

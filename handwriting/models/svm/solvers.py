@@ -18,7 +18,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
-from handwriting.models.svm import one_vs_one, threads
+from handwriting.models.svm import one_vs_one, threads, trial
 from handwriting.models.svm.kernels import Floats, Kernel, squared_norms
 from handwriting.models.svm.pair import PairSolution, Settings
 from handwriting.models.svm.problem import Problem
@@ -30,10 +30,11 @@ SOLVER_VARIABLE = "HANDWRITING_SVC_SOLVER"
 # the savings. Measured on MNIST.
 _ACTIVE_SET_PAIR_SAMPLES = {"onedal": 800, "libsvm": 200}
 
-# Minimum number of features for active sets. They need fewer kernel values but repeat iterations.
-# With few features, kernel values are cheap; if the classes then overlap, the repeated iterations
-# cost several times more than is saved.
-_ACTIVE_SET_FEATURES = 100
+# Where more than this share of the samples of a trial are support vectors, oneDAL is faster than
+# active sets, and where libsvm needs more iterations per sample, each other solver is: active sets
+# repeat iterations (benchmarks/solvers.md).
+_MAX_SUPPORT_SHARE = 0.5
+_MAX_ITERATIONS = 2.5
 
 # The iteration limit that sklearnex sets for max_iter=-1. It does not warn on reaching it.
 _ONEDAL_ITERATIONS = 10_000
@@ -104,6 +105,26 @@ class _Task:
     def working_dtype(self) -> np.dtype[Any]:
         """Dtype in which the kernel is computed."""
         return self.kernel.working_dtype(self.X.dtype, self.norms, self.norms)
+
+    @cached_property
+    def problem(self) -> Problem:
+        """The problem as active sets solve it."""
+        return Problem(
+            X=self.X,
+            norms=self.norms.astype(self.working_dtype),
+            classes=self.codes,
+            bounds=self.bounds,
+            kernel=self.kernel,
+        )
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Stopping criterion and resources of active sets."""
+        return Settings(
+            tol=self.parameters["tol"],
+            shrinking=self.parameters["shrinking"],
+            cache_size=self.parameters["cache_size"],
+        )
 
 
 def fit(
@@ -191,9 +212,13 @@ def _fastest_solver(task: _Task) -> str:
     if _active_set_obstacle(task) is not None:
         return "libsvm"
     fallback = "onedal" if _onedal_obstacle(task) is None else "libsvm"
-    has_many_features = task.X.shape[1] >= _ACTIVE_SET_FEATURES
-    has_many_samples = np.sort(task.counts)[-2:].sum() >= _ACTIVE_SET_PAIR_SAMPLES[fallback]
-    return "active_set" if has_many_features and has_many_samples else fallback
+    if np.sort(task.counts)[-2:].sum() < _ACTIVE_SET_PAIR_SAMPLES[fallback]:
+        return fallback
+    found = trial.run(task.problem, task.settings)
+    suits = found.iterations <= _MAX_ITERATIONS and (
+        fallback == "libsvm" or found.support_share <= _MAX_SUPPORT_SHARE
+    )
+    return "active_set" if suits else fallback
 
 
 def _active_set_obstacle(task: _Task) -> str | None:
@@ -221,19 +246,7 @@ def _onedal_obstacle(task: _Task) -> str | None:
 
 
 def _fit_with_active_sets(task: _Task) -> dict[str, Any]:
-    problem = Problem(
-        X=task.X,
-        norms=task.norms.astype(task.working_dtype),
-        classes=task.codes,
-        bounds=task.bounds,
-        kernel=task.kernel,
-    )
-    settings = Settings(
-        tol=task.parameters["tol"],
-        shrinking=task.parameters["shrinking"],
-        cache_size=task.parameters["cache_size"],
-    )
-    pairs = one_vs_one.solve(problem, settings)
+    pairs = one_vs_one.solve(task.problem, task.settings)
     return {
         "classes_": task.classes,
         "class_weight_": task.class_weight,

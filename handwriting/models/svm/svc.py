@@ -102,9 +102,10 @@ class SVC(ClassifierMixin, BaseEstimator):
 
     Notes
     -----
-    Problems with many samples and many features are solved with active sets. Others are solved
-    with oneDAL if it is installed, else with libsvm. Problems that neither of these two solvers
-    can solve are solved with libsvm. Within the active-set solver, a pair of classes with many
+    Problems with many samples are solved with active sets, unless a trial with some of the samples
+    shows that most are support vectors or that many iterations are needed. Others are solved with
+    oneDAL if it is installed, else with libsvm. Problems that neither of these two solvers can
+    solve are solved with libsvm. Within the active-set solver, a pair of classes with many
     samples, or whose active set becomes too large for `cache_size`, is decomposed further: its
     kernel values are computed block by block. The environment variable ``HANDWRITING_SVC_SOLVER``
     (``active_set``, ``onedal`` or ``libsvm``) forces a solver.

@@ -393,10 +393,33 @@ def test_problem_size_selects_the_solver(monkeypatch):
     X, y = small_problem(n_classes=2)  # forty samples of five features
     assert SVC().fit(X, y).solver_ != "active_set"
     monkeypatch.setattr(solvers, "_ACTIVE_SET_PAIR_SAMPLES", {"onedal": 40, "libsvm": 40})
-    assert SVC().fit(X, y).solver_ != "active_set"
-    monkeypatch.setattr(solvers, "_ACTIVE_SET_FEATURES", 5)
+    monkeypatch.setattr(solvers, "_MAX_SUPPORT_SHARE", 1.0)
     assert SVC().fit(X, y).solver_ == "active_set"
     assert SVC(kernel="sigmoid").fit(X, y).solver_ == "libsvm"
+
+
+def overlapping(distance, n_features=20):
+    """Return two classes of 1,000 samples each; 0 is the distance of random labels."""
+    rng = np.random.default_rng(0)
+    y = np.arange(2000) % 2
+    return rng.normal(size=(2000, n_features)) + distance * y[:, np.newaxis], y
+
+
+@pytest.mark.parametrize(
+    ("distance", "C", "with_onedal", "without"),
+    [
+        (1.0, 1.0, "active_set", "active_set"),
+        (0.0, 1.0, "onedal", "active_set"),  # nearly all samples are support vectors
+        (0.2, 1000.0, "onedal", "libsvm"),  # many iterations
+    ],
+)
+def test_a_trial_selects_the_solver(monkeypatch, distance, C, with_onedal, without):
+    if find_spec("sklearnex") is None:
+        with_onedal = without
+    model = SVC(C=C, gamma=0.05)
+    assert model.fit(*overlapping(distance)).solver_ == with_onedal
+    monkeypatch.setattr(solvers, "_onedal_obstacle", lambda task: "it is not installed")
+    assert model.fit(*overlapping(distance)).solver_ == without
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
