@@ -168,7 +168,7 @@ def render_report(mild: list[Fit], strong: Fit, others: list[Fit]) -> str:
             "",
             *svc.wrap(describe_growth(mild)),
             "",
-            *svc.wrap(" ".join(extrapolate(others, name) for name in OTHER_SIZES)),
+            *svc.wrap(" ".join(extrapolate(others, name) for name in measured_twice(others))),
             "",
             f"## {PLANNED:,} images, on paper",
             "",
@@ -191,6 +191,12 @@ def describe_growth(mild: list[Fit]) -> str:
         "decomposed (docs/svc.md), and so is one whose active set does not fit into the cache. "
         "Kernel rows are not kept then, so memory does not grow with them."
     )
+
+
+def measured_twice(fits: list[Fit]) -> list[str]:
+    """Return the implementations with fits of at least two sizes, in their order."""
+    names = [fit.implementation for fit in fits]
+    return [name for name in dict.fromkeys(names) if names.count(name) > 1]
 
 
 def extrapolate(others: list[Fit], implementation: str) -> str:
