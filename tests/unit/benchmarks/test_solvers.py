@@ -15,6 +15,7 @@ def test_a_case_is_solved_by_each_solver(monkeypatch: pytest.MonkeyPatch) -> Non
     assert result.shape == (300, 5)
     assert set(result.seconds) == set(solvers.SOLVERS)
     assert all(seconds > 0 for seconds in result.seconds.values())
+    assert result.selecting > 0
     assert result.chosen in ("onedal", "libsvm")  # few features
     assert SOLVER_VARIABLE not in os.environ
 
@@ -22,11 +23,11 @@ def test_a_case_is_solved_by_each_solver(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_the_factor_is_relative_to_the_fastest_solver() -> None:
     case = Case("slow", lambda: solvers.overlapping(300, 5, 2, 0.5), {})
     seconds = {"active_set": 3.0, "onedal": 2.0, "libsvm": 4.0}
-    result = Result(case, (300, 5), 200, "active_set", seconds)
-    assert result.factor == 1.5
+    result = Result(case, (300, 5), 200, "active_set", seconds, selecting=3.1)
+    assert result.factor == 1.55
     report = solvers.render_report([result])
-    assert "| slow | 300 × 5 | 200 | 3.00 | 2.00 | 4.00 | active_set | 1.50 |" in report
-    assert "The largest factor is 1.50 (slow)." in report
+    assert "| slow | 300 × 5 | 200 | 3.00 | 2.00 | 4.00 | active_set | 3.10 | 1.55 |" in report
+    assert "The largest factor is 1.55 (slow)." in report
 
 
 def test_classes_overlap_more_at_a_smaller_distance() -> None:
