@@ -1,81 +1,239 @@
-"""Measures time and peak memory of each stage on a table of deformed digits.
+"""Measures time and peak memory of each stage on tables of deformed digits; writes a report.
 
-    python -m benchmarks.scale_stages TABLE N_TRAIN [--models svc_raw tree forest]
+    python -m benchmarks.scale_stages [--images 60000 250000 1000000] [--models svc forest]
 
-`TABLE` is written by ``benchmarks.deform`` with the same number of training images. The stages of
-one dataset run one after the other in a temporary folder, without DVC, each in a process of its
-own; nothing else should run on the machine. A row is printed after each stage.
+The report is ``scale_stages.md``. Needs MNIST's arrays, which `make run` writes. For each number
+of training images, a table is made and the stages of one dataset run one after the other in a
+temporary folder, without DVC, each in a process of its own; nothing else should run on the
+machine. All sizes take about two hours on two cores. The report is written anew after each stage.
 """
 
 import argparse
+import json
 import os
+import platform
+import resource
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from benchmarks import deform, svc
+from benchmarks.deformation import Distortion
+from handwriting.common import images
+from handwriting.common.stage import paths
+from handwriting.data import table
+
 PROJECT = Path(__file__).resolve().parents[1]
-# The dataset whose settings the table gets.
+REPORT = Path(__file__).with_suffix(".md")
+SIZES = [60_000, 250_000, 1_000_000]
+# The dataset whose settings the tables get.
 DATASET = "mnist"
+MODELS = ["tree", "nystroem", "svc_raw", "svc", "forest"]
 BEFORE_MODELS = ["fetch", "flatten", "describe", "split"]
-PER_MODEL = ["train", "evaluate"]
+PER_MODEL = ["tune", "train", "curve", "evaluate", "draw"]
+AFTER_MODELS = ["compare", "claims"]
+# Field of the elastic deformation, in pixels.
+AMPLITUDE = 0.7
+# Size in MB of the kernel cache of support vector classifiers.
+CACHE_SIZE = 400
+# The settings of docs/extending.md for a model that params.yaml does not have.
+NYSTROEM = {"n_components": 1000, "gamma": 0.05, "alpha": 0.01}
+NYSTROEM_GRID = {"gamma": [0.02, 0.05, 0.1], "alpha": [0.001, 0.1], "n_components": [1000]}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One measured run of a stage.
+
+    Attributes
+    ----------
+    stage : str
+        Its name, with that of the model if there is one.
+    n_images : int
+        Training images in the table.
+    seconds, cpu_seconds : float
+        Wall-clock time, and processor time of all threads.
+    memory : float
+        Peak resident memory of the process in GB.
+    """
+
+    stage: str
+    n_images: int
+    seconds: float
+    cpu_seconds: float
+    memory: float
 
 
 def main() -> None:
-    """Run the stages and print a table in Markdown."""
+    """Run the stages for each size and write the report."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("table", type=Path)
-    parser.add_argument("n_train", type=int, help="training images in the table")
-    parser.add_argument("--models", nargs="*", default=["svc_raw", "tree", "forest"])
+    parser.add_argument("--images", type=int, nargs="+", default=SIZES, help="training images")
+    parser.add_argument("--models", nargs="*", default=MODELS, choices=MODELS)
     arguments = parser.parse_args()
-    commands = [[stage, DATASET] for stage in BEFORE_MODELS]
-    commands += [[stage, DATASET, model] for model in arguments.models for stage in PER_MODEL]
-    print("| stage | time (s) | peak memory (GB) |\n|---|---|---|")
-    with tempfile.TemporaryDirectory(prefix="scale-") as name:
-        folder = Path(name)
-        params = yaml.safe_load((PROJECT / "params.yaml").read_text(encoding="utf-8"))
-        replace_table(params, arguments.table.resolve(), arguments.n_train)
-        (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
-        shutil.copy(PROJECT / "claims.yaml", folder)
-        for command in commands:
-            seconds, memory = run(command, folder)
-            print(f"| {' '.join(command)} | {seconds:.0f} | {memory:.1f} |", flush=True)
+    mnist = images.load(paths.flat(DATASET))
+    runs: list[Run] = []
+    mistakes: dict[tuple[str, int], int] = {}
+    for n_images in arguments.images:
+        with tempfile.TemporaryDirectory(prefix="scale-") as name:
+            folder = Path(name)
+            distorted = deform.blocks(mnist, n_images, Distortion(amplitude=AMPLITUDE))
+            table.write_blocks(distorted, folder / "table.csv")
+            params = read_params()
+            make_params(params, folder / "table.csv", n_images, arguments.models)
+            (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+            shutil.copy(PROJECT / "claims.yaml", folder)
+            for command in commands(arguments.models):
+                runs.append(run(command, folder, n_images))
+                print(json.dumps(vars(runs[-1])), flush=True)
+                mistakes |= {
+                    (path.stem, n_images): json.loads(path.read_bytes())["mistakes"]
+                    for path in (folder / "metrics" / DATASET).glob("*.json")
+                }
+                text = render_report(runs, mistakes)
+                REPORT.write_text(text, encoding="utf-8", newline="\n")
 
 
-def replace_table(params: dict[str, Any], table: Path, n_train: int) -> None:
-    """Give the dataset another table, whose first rows are the training images."""
-    block = params["datasets"][DATASET]
-    block["source"] = {"kind": "csv", "location": str(table)}
-    block["split"]["train"] = n_train
+def read_params() -> dict[str, Any]:
+    """Return the content of the project's ``params.yaml``."""
+    params: dict[str, Any] = yaml.safe_load((PROJECT / "params.yaml").read_text(encoding="utf-8"))
+    return params
 
 
-def run(command: list[str], folder: Path) -> tuple[float, float]:
-    """Run a stage.
+def make_params(params: dict[str, Any], path: Path, n_train: int, models: Sequence[str]) -> None:
+    """Leave one dataset, with another table whose first rows are the training images.
 
-    Returns
-    -------
-    seconds : float
-    memory : float
-        Largest resident memory of the process in GB.
+    Parameters
+    ----------
+    params : dict
+        The content of ``params.yaml``; changed in place.
+    path : Path
+        The table.
+    n_train : int
+        Number of training images.
+    models : sequence of str
+        The models that are left. The kernel approximation is added.
     """
-    stage, *names = command
+    block = params["datasets"][DATASET]
+    params["datasets"] = {DATASET: block}
+    block["source"] = {"kind": "csv", "location": str(path)}
+    block["split"]["train"] = n_train
+    settings = block["models"]
+    settings["nystroem"] = {"features": settings["svc"]["features"], **NYSTROEM}
+    for name in ("svc", "svc_raw"):
+        settings[name]["cache_size"] = CACHE_SIZE
+    params["models"]["nystroem"] = {"kind": "nystroem"}
+    block["grids"]["nystroem"] = NYSTROEM_GRID
+    for section in (params["models"], settings, block["grids"]):
+        for name in section.keys() - set(models):
+            del section[name]
+
+
+def commands(models: Sequence[str]) -> Iterator[list[str]]:
+    """Yield the stages in the order in which they run, with their arguments."""
+    yield from ([stage, DATASET] for stage in BEFORE_MODELS)
+    yield from ([stage, DATASET, model] for model in models for stage in PER_MODEL)
+    yield from ([stage, DATASET] for stage in AFTER_MODELS)
+
+
+def run(command: Sequence[str], folder: Path, n_images: int) -> Run:
+    """Run a stage and measure it."""
+    stage, dataset, *models = command
     start = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, "-m", f"stages.{stage}", *names],
+        [sys.executable, "-m", f"stages.{stage}", dataset, *models],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(PROJECT)},
         stdout=sys.stderr,
     )
     _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - start
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
         raise subprocess.CalledProcessError(process.returncode, command)
-    return time.perf_counter() - start, usage.ru_maxrss * 1024 / 1e9
+    return Run(" ".join([stage, *models]), n_images, seconds, *used(usage))
+
+
+def used(usage: resource.struct_rusage) -> tuple[float, float]:
+    """Return processor time in seconds and peak memory in GB."""
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e9
+
+
+def render_report(runs: Sequence[Run], mistakes: dict[tuple[str, int], int]) -> str:
+    """Return the report in Markdown.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+    mistakes : dict
+        On the test images, by model and number of training images.
+    """
+    sizes = sorted({run.n_images for run in runs})
+    stages = list(dict.fromkeys(run.stage for run in runs))
+    models = list(dict.fromkeys(model for model, _ in mistakes))
+    by_name = {(run.stage, run.n_images): run for run in runs}
+    titles = " | ".join(f"{n_images:,}" for n_images in sizes)
+    return "\n".join(
+        [
+            "# The stages on more images",
+            "",
+            *svc.wrap(
+                "Each stage on a table of MNIST's training images and deformed copies of them "
+                f"(`benchmarks/deform.py`, elastic field of {AMPLITUDE} pixels), followed by "
+                "MNIST's 10,000 test images. The dataset has the settings of `mnist`, without "
+                f"writers; support vector classifiers have a `cache_size` of {CACHE_SIZE} MB, "
+                "and `nystroem` the settings of docs/extending.md. `tune`, `curve` and `claims` "
+                "use the first thousands of images only, whatever the size of the table. `train` "
+                "fits each model twice: to all images, and to five sixths of them for the "
+                "calibration. One run each, on all cores, without DVC."
+            ),
+            "",
+            *svc.wrap(
+                f"Machine: {svc.processor_name()}, {os.cpu_count()} cores; "
+                f"Python {platform.python_version()}."
+            ),
+            "",
+            "## Time and peak memory",
+            "",
+            *svc.wrap(
+                "Wall-clock time in seconds, and peak resident memory of the process in GB; mapped "
+                "files count as far as they are in memory. The exponent is b in time = a · n^b."
+            ),
+            "",
+            f"| training images | {titles} | exponent |",
+            "|---|" + len(sizes) * "---|" + "---|",
+            *(render_row(stage, [by_name.get((stage, n)) for n in sizes]) for stage in stages),
+            "",
+            "## Mistakes on the 10,000 test images",
+            "",
+            f"| training images | {titles} |",
+            "|---|" + len(sizes) * "---|",
+            *(
+                f"| {model} | "
+                + " | ".join(str(mistakes.get((model, n_images), "")) for n_images in sizes)
+                + " |"
+                for model in models
+            ),
+        ]
+    ) + ("\n")
+
+
+def render_row(stage: str, runs: Sequence[Run | None]) -> str:
+    """Return the row of a stage; cells of sizes that were not measured are empty."""
+    cells = [f"{run.seconds:.0f} s, {run.memory:.1f} GB" if run else "" for run in runs]
+    measured = [run for run in runs if run]
+    exponent = ""
+    if len(measured) > 1:
+        sizes, times = zip(*((run.n_images, run.seconds) for run in measured), strict=True)
+        exponent = f"{svc.growth_exponent(list(sizes), list(times)):.2f}"
+    return f"| {stage} | {' | '.join(cells)} | {exponent} |"
 
 
 if __name__ == "__main__":

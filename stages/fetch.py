@@ -2,6 +2,7 @@
 
 from handwriting.common.stage.command import run
 
+import hashlib
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -163,7 +164,8 @@ def _explained(key: str) -> Iterator[None]:
 def _check_hash(origin: Path, source: CsvFile, key: str) -> None:
     if source.sha256 is None:
         return
-    found = mirrors.sha256(origin.read_bytes())
+    with origin.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != source.sha256:
         raise InputError(
             f"{source.location}: SHA-256 is {found}; must be {source.sha256} ({key}.sha256 of "

@@ -9,6 +9,8 @@ from pathlib import Path
 # Folders into which stages write; the report is in the root.
 _FOLDERS = ("data", "models", "metrics", "plots")
 _OURS = ".*.tmp-*"
+# Solved pairs of classes of a long fit that was stopped and never repeated.
+_SOLVED_PAIRS = "*/.*.pairs"
 # DVC's own temporary files, in its cache and next to the outputs that it restores.
 _DVCS = re.compile(r"\.[\w-]{22}\.tmp")
 # Another process may just be writing to a shared cache. Files that nobody has changed for this
@@ -21,6 +23,8 @@ _USERS_OF_FILES = Path(".dvc/tmp/rwlock")
 def delete_leftovers(cache: Path) -> None:
     """Delete temporary files of killed stages, whose outputs DVC may have restored since.
 
+    All stages must be current: what a stopped fit has solved is deleted, too.
+
     Parameters
     ----------
     cache : Path
@@ -28,6 +32,7 @@ def delete_leftovers(cache: Path) -> None:
     """
     leftovers = [found for folder in _FOLDERS for found in Path(folder).rglob(_OURS)]
     leftovers += Path().glob(_OURS)
+    leftovers += Path("models").glob(_SOLVED_PAIRS)
     for leftover in leftovers:
         shutil.rmtree(leftover, ignore_errors=True)
     for folder in (*map(Path, _FOLDERS), cache):

@@ -1,6 +1,7 @@
 """Labelled images of digits as arrays: the form in which stages exchange them."""
 
 import json
+import mmap
 from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
@@ -91,6 +92,15 @@ def load(folder: Path) -> LabelledImages:
             "be (n, height * width) and (n,); run `dvc repro`"
         )
     return LabelledImages(pixels, labels, rows, writers)
+
+
+def release(pixels: UInt8Array) -> None:
+    """Let the operating system take the memory of mapped pixels; they are read again when needed.
+
+    Other arrays stay as they are.
+    """
+    if isinstance(pixels.base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        pixels.base.madvise(mmap.MADV_DONTNEED)
 
 
 def save_format(image: ImageFormat, folder: Path) -> None:

@@ -7,7 +7,7 @@ order.
 import csv
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TextIO
@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from handwriting.common.errors import InputError
-from handwriting.common.images import LabelledImages
+from handwriting.common.images import Int32Array, LabelledImages, UInt8Array
 from handwriting.common.params.datasets import ImageFormat
 from handwriting.common.params.messages import shorten
 
@@ -97,19 +97,21 @@ def add_header(source: Path, name: str, path: Path) -> None:
     """
     try:
         with source.open(newline="", encoding="utf-8-sig") as lines:
-            rows: Iterator[list[str]] = csv.reader(lines)
-            first = next(rows, [])
+            first = next(csv.reader(lines), [])
             if not any(first):
                 raise InputError(f"{name}: the file is empty; must have one image per row")
-            if _is_header(first):
-                columns, body = first, rows
-            else:
-                columns, body = column_names(len(first) - 1, writers=False), chain([first], rows)
+            has_header = _is_header(first)
+            columns = first if has_header else column_names(len(first) - 1, writers=False)
             _check_header(columns, first, name)
             with path.open("w", newline="", encoding="ascii", errors="backslashreplace") as file:
                 writer = csv.writer(file, lineterminator="\n")
-                writer.writerow(columns)
-                writer.writerows(body)
+                writer.writerows([columns] if has_header else [columns, first])
+                for line in lines:
+                    # Most lines need no parsing, which takes most of the time.
+                    if '"' in line or len(line) > csv.field_size_limit():
+                        writer.writerow(next(csv.reader(chain([line], lines))))
+                    else:
+                        file.write(line.rstrip("\r\n") + "\n")
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{name}: not CSV text ({error}); must be a table in UTF-8") from None
 
@@ -141,19 +143,14 @@ def read(path: Path, image: ImageFormat, name: str | None = None) -> LabelledIma
                 f"{name}: row 0 (the header): {n_pixels} pixel columns; must be height × width = "
                 f"{image.height} × {image.width} = {image.n_pixels}"
             )
-        frame = _read_rows(lines, columns)
-    if frame is None:
+        blocks = _read_blocks(lines, columns, image)
+    if blocks is None:
         raise InputError(f"{name}: {_first_fault(path, columns, image)}")
-    if len(frame) == 0:
+    if not blocks:
         raise InputError(f"{name}: no rows below the header; must have at least one image")
-    labels = frame["label"].to_numpy()
-    pixels = frame.loc[:, "pixel0":].to_numpy()
-    writers = frame["writer"].to_numpy() if "writer" in columns else None
-    negative = writers is not None and writers.min() < 0
-    if labels.max() > LARGEST_LABEL or pixels.max() > image.pixel_max or negative:
-        raise InputError(f"{name}: {_first_fault(path, columns, image)}")
-    rows = np.arange(len(frame), dtype=np.int32)
-    return LabelledImages(np.ascontiguousarray(pixels), labels, rows, writers)
+    pixels, labels, writers = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
+    rows = np.arange(len(labels), dtype=np.int32)
+    return LabelledImages(pixels, labels, rows, writers if "writer" in columns else None)
 
 
 def _open(path: Path) -> TextIO:
@@ -175,10 +172,17 @@ def _read_header(lines: TextIO, name: str) -> list[str]:
     return columns
 
 
-def _read_rows(lines: TextIO, columns: list[str]) -> pd.DataFrame | None:
-    """Read the rows below the header; None if a value is faulty.
+def _read_blocks(
+    lines: TextIO, columns: list[str], image: ImageFormat
+) -> list[tuple[UInt8Array, UInt8Array, Int32Array]] | None:
+    """Read the rows below the header, block by block; None if a value is faulty.
 
     pandas does not report where the fault is; `_first_fault` finds it.
+
+    Returns
+    -------
+    list of (ndarray of shape (n, height * width), ndarray of shape (n,), ndarray of shape (n,))
+        The pixels, labels and writers of each block; the writers are 0 if there are none.
     """
     dtypes = dict.fromkeys(columns, np.dtype(np.uint8)) | {"writer": np.dtype(np.int32)}
     try:
@@ -186,7 +190,7 @@ def _read_rows(lines: TextIO, columns: list[str]) -> pd.DataFrame | None:
             # pandas only warns about a first row with too many values and about infinite values.
             warnings.simplefilter("error", pd.errors.ParserWarning)
             warnings.simplefilter("error", RuntimeWarning)
-            return pd.read_csv(
+            frames = pd.read_csv(
                 lines,
                 names=columns,
                 header=None,
@@ -194,11 +198,25 @@ def _read_rows(lines: TextIO, columns: list[str]) -> pd.DataFrame | None:
                 index_col=False,
                 na_filter=False,
                 engine="c",
+                chunksize=_BLOCK_ROWS,
             )
+            blocks = [_convert(frame) for frame in frames if len(frame)]
     except pd.errors.EmptyDataError:
-        return pd.DataFrame(columns=columns)
+        return []
     except (ValueError, OverflowError, pd.errors.ParserWarning, RuntimeWarning):
         return None
+    allowed = all(
+        labels.max() <= LARGEST_LABEL and pixels.max() <= image.pixel_max and writers.min() >= 0
+        for pixels, labels, writers in blocks
+    )
+    return blocks if allowed else None
+
+
+def _convert(frame: pd.DataFrame) -> tuple[UInt8Array, UInt8Array, Int32Array]:
+    pixels = np.ascontiguousarray(frame.loc[:, "pixel0":].to_numpy())
+    labels = frame["label"].to_numpy()
+    writers = frame["writer"].to_numpy() if "writer" in frame else np.zeros(len(frame), np.int32)
+    return pixels, labels, writers
 
 
 def _is_header(fields: Sequence[str]) -> bool:

@@ -80,10 +80,10 @@ class CalibratedClassifier(ClassifierMixin, BaseEstimator):
             and of the held-out samples that it scores. At least one fold.
         """
         self.classes_ = np.unique(y)
-        # The longest fit comes first.
-        fits = [delayed(_fit)(self.classifier, X, y)]
-        fits += [delayed(self._held_out_scores)(X, y, *fold) for fold in folds]
-        classifier, *scores = Parallel(prefer="threads")(fits)
+        # The classifier that is kept comes last: beside it, the others would need memory.
+        fits = [delayed(self._held_out_scores)(X, y, *fold) for fold in folds]
+        fits += [delayed(_fit)(self.classifier, X, y)]
+        *scores, classifier = Parallel(prefer="threads")(fits)
         held_out = np.concatenate([validated for _, validated in folds])
         targets = np.searchsorted(self.classes_, y[held_out])
         self.exponent_ = _best_exponent(np.concatenate(scores), targets)
@@ -119,8 +119,8 @@ class CalibratedClassifier(ClassifierMixin, BaseEstimator):
         validated: npt.NDArray[np.intp],
     ) -> Float64Array:
         """Score the held-out samples of a fold; a class without training samples scores lowest."""
-        classifier = _fit(self.classifier, X[fitted], y[fitted])
-        known = _log_scores(classifier, X[validated])
+        classifier = _fit(self.classifier, _take(X, fitted), y[fitted])
+        known = _log_scores(classifier, _take(X, validated))
         scores = np.repeat(known.min(axis=1, keepdims=True), len(self.classes_), axis=1)
         scores[:, np.searchsorted(self.classes_, classifier.classes_)] = known
         return scores
@@ -128,6 +128,12 @@ class CalibratedClassifier(ClassifierMixin, BaseEstimator):
 
 def _fit(classifier: Any, X: npt.NDArray[Any], y: npt.NDArray[Any]) -> Any:
     return clone(classifier).fit(X, y)
+
+
+def _take(X: npt.NDArray[Any], rows: npt.NDArray[np.intp]) -> npt.NDArray[Any]:
+    """Return some rows of `X`, without copying them if they are consecutive and ascending."""
+    is_range = len(rows) > 0 and np.array_equal(rows, np.arange(rows[0], rows[0] + len(rows)))
+    return X[rows[0] : rows[0] + len(rows)] if is_range else X[rows]
 
 
 def _log_scores(classifier: Any, X: npt.NDArray[Any]) -> Float64Array:

@@ -1,5 +1,6 @@
 """Detects images that are probably no digit at all."""
 
+from collections.abc import Iterator
 from typing import Any, Self
 
 import numpy as np
@@ -11,6 +12,10 @@ from handwriting.models.svm.threads import map_blocks
 
 Floats = npt.NDArray[np.float32]
 Float64Array = npt.NDArray[np.float64]
+
+# Samples are converted, centred and measured in blocks of this number of rows, so that memory does
+# not grow with their number.
+_BLOCK_ROWS = 8192
 
 
 class ClassSubspaces(BaseEstimator):
@@ -62,26 +67,35 @@ class ClassSubspaces(BaseEstimator):
         y : array-like of shape (n,)
             Their classes.
         """
-        samples, labels = validate_data(self, X, y, dtype=np.float32)
+        samples, labels = validate_data(self, X, y)
         rows = [np.flatnonzero(labels == label) for label in np.unique(labels)]
         # A class of one sample keeps it.
         n_kept = [max(1, int(len(own) * (1 - self.held_out))) for own in rows]
-        kept = [samples[own[:n]] for own, n in zip(rows, n_kept, strict=True)]
-        described = map_blocks(self._describe, kept)
+        kept = [own[:n] for own, n in zip(rows, n_kept, strict=True)]
+        described = map_blocks(lambda own: self._describe(samples, own), kept)
         self.means_ = np.stack([mean for mean, _ in described])
         self.components_ = np.stack([components for _, components in described])
         held_out = np.concatenate([own[n:] for own, n in zip(rows, n_kept, strict=True)])
-        chosen_on = samples[held_out] if len(held_out) else samples
-        self.offset_ = float(np.quantile(self.score_samples(chosen_on), self.contamination))
+        chosen_on = held_out if len(held_out) else np.arange(len(samples))
+        self.offset_ = float(np.quantile(self._scores(samples, chosen_on), self.contamination))
         return self
 
-    def _describe(self, samples: Floats) -> tuple[Floats, Floats]:
-        """Return mean and components of one class."""
-        mean = samples.mean(axis=0, dtype=np.float64)
-        centred = samples - mean
-        vectors = np.linalg.eigh(centred.T @ centred).eigenvectors
-        n = min(self.n_components, len(samples) // 3, samples.shape[1])
-        components = np.zeros((self.n_components, samples.shape[1]), dtype=np.float32)
+    def _describe(
+        self, samples: npt.NDArray[Any], rows: npt.NDArray[np.intp]
+    ) -> tuple[Floats, Floats]:
+        """Return mean and components of the class whose samples are `rows`."""
+        n_features = samples.shape[1]
+        total = np.zeros(n_features)
+        for block in _blocks(samples, rows):
+            total += block.sum(axis=0, dtype=np.float64)
+        mean = total / len(rows)
+        products = np.zeros((n_features, n_features))
+        for block in _blocks(samples, rows):
+            centred = block - mean
+            products += centred.T @ centred
+        vectors = np.linalg.eigh(products).eigenvectors
+        n = min(self.n_components, len(rows) // 3, n_features)
+        components = np.zeros((self.n_components, n_features), dtype=np.float32)
         components[:n] = vectors[:, ::-1][:, :n].T
         return mean.astype(np.float32), components
 
@@ -98,7 +112,14 @@ class ClassSubspaces(BaseEstimator):
             At most 0, in the unit of the features.
         """
         check_is_fitted(self)
-        samples: Floats = validate_data(self, X, dtype=np.float32, reset=False)
+        samples = validate_data(self, X, reset=False)
+        return self._scores(samples, np.arange(len(samples)))
+
+    def _scores(self, samples: npt.NDArray[Any], rows: npt.NDArray[np.intp]) -> Float64Array:
+        """Return the scores of some of the samples, computed block by block."""
+        return np.concatenate([self._score_block(block) for block in _blocks(samples, rows)])
+
+    def _score_block(self, samples: Floats) -> Float64Array:
         n_classes, n_components, n_features = self.components_.shape
         directions = self.components_.reshape(-1, n_features)
         # The part of each class's mean that its own components explain.
@@ -122,3 +143,9 @@ class ClassSubspaces(BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags
+
+
+def _blocks(samples: npt.NDArray[Any], rows: npt.NDArray[np.intp]) -> Iterator[Floats]:
+    """Yield some of the samples, in single precision."""
+    for start in range(0, len(rows), _BLOCK_ROWS):
+        yield samples[rows[start : start + _BLOCK_ROWS]].astype(np.float32, copy=False)

@@ -8,6 +8,7 @@ from joblib import parallel_config
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline, make_pipeline
 
+from handwriting.common import images
 from handwriting.common.images import LabelledImages
 from handwriting.common.params.datasets import ImageFormat
 from handwriting.common.params.models import (
@@ -69,7 +70,10 @@ def fit(model: Pipeline, train: LabelledImages, folds: list[TrainTest]) -> Pipel
     if parallel:
         calibrated.classifier.n_jobs = -1
     with _parallel_fits(calibrated.classifier, train):
-        model.fit(train.pixels, train.labels, classifier__folds=folds)
+        # Not `model.fit`: pixels that are mapped from a file leave the memory before the long fits.
+        features = model[:-1].fit_transform(train.pixels)
+        images.release(train.pixels)
+        calibrated.fit(features, train.labels, folds=folds)
     if parallel:
         # Threads add up the trees' votes in the order in which they finish, which changes the last
         # bits of the sums from one prediction to the next.

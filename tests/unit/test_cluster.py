@@ -289,7 +289,7 @@ def test_a_faulty_task_raises_its_own_exception(running: Cluster) -> None:
 def test_one_item_is_computed_in_this_process(running: Cluster) -> None:
     with running.in_use():
         assert list(cluster.iterate_tasks(lambda _: os.getpid(), [0])) == [os.getpid()]
-        assert cluster.map_blocks(lambda _: os.getpid(), [0] * 16) == [os.getpid()] * 16
+        assert list(cluster.iterate_blocks(lambda _: os.getpid(), [0] * 16)) == [os.getpid()] * 16
 
 
 def test_a_worker_killed_during_a_fit_changes_no_byte(

@@ -29,7 +29,12 @@ def files() -> list[str]:
 
 
 def test_leftovers_of_killed_processes_are_deleted_and_nothing_else() -> None:
-    for name in ("models/digits/.tree.skops.tmp-x/tree.skops", "data/raw/digits.csv", ".env"):
+    for name in (
+        "models/digits/.tree.skops.tmp-x/tree.skops",
+        "models/digits/.svc.pairs/0f/0-1.npz",
+        "data/raw/digits.csv",
+        ".env",
+    ):
         write(name)
     Path(".report.html.tmp-x").mkdir()
     delete_leftovers(Path("cache"))

@@ -71,6 +71,8 @@ class SupportVectorClassifier(StrictModel):
     coef0: Annotated[float, Field(ge=-1e9, le=1e9)] = 0.0
     class_weight: Literal["balanced"] | None = None
     tol: Positive = 1e-3
+    # In MB. Larger tables need more: a million images with 28×28 pixels 400.
+    cache_size: Annotated[float, Field(ge=1, le=1e6)] = 200
 
 
 class DecisionTree(StrictModel):

@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from handwriting.models.svm.cluster import map_blocks
+from handwriting.models.svm.cluster import iterate_blocks
 
 # A matrix product of another shape may be computed in another order, which changes its last bits.
 # All blocks have this number of rows, so that a row has the same result alone and among others.
@@ -42,7 +42,15 @@ class Blockwise(TransformerMixin, BaseEstimator):
         blocks = [
             samples[start : start + _BLOCK_ROWS] for start in range(0, len(samples), _BLOCK_ROWS)
         ]
-        return np.concatenate(map_blocks(self._transform_block, blocks))
+        # Copied as they come: all results and the whole together would take twice the memory.
+        results = iterate_blocks(self._transform_block, blocks)
+        first = next(results)
+        transformed = np.empty((len(samples), first.shape[1]), dtype=first.dtype)
+        transformed[: len(first)] = first
+        for number, result in enumerate(results, start=1):
+            start = number * _BLOCK_ROWS
+            transformed[start : start + len(result)] = result
+        return transformed
 
     def _transform_block(self, block: npt.NDArray[Any]) -> npt.NDArray[Any]:
         padded = block

@@ -171,8 +171,12 @@ class UnitPixels(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def transform(self, X: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """Return `X`, shape (n, n_pixels), divided by `pixel_max`."""
         check_is_fitted(self)
-        pixels = validate_data(self, X, dtype=np.float32, reset=False)
-        return np.asarray(pixels / np.float32(self.pixel_max))
+        pixels = validate_data(self, X, reset=False)
+        # Pixels are converted in small pieces on the way, so only the result takes memory.
+        unit: npt.NDArray[np.float32] = np.divide(
+            pixels, np.float32(self.pixel_max), dtype=np.float32
+        )
+        return unit
 
     def __sklearn_tags__(self) -> Tags:
         """Declare that the result is float32 for every input type."""

@@ -98,10 +98,10 @@ def iterate_tasks(function: Callable[[Item], Result], items: Sequence[Item]) -> 
         yield from _iterate_on_cluster(function, [[item] for item in items])
 
 
-def map_blocks(function: Callable[[Item], Result], blocks: Sequence[Item]) -> list[Result]:
+def iterate_blocks(function: Callable[[Item], Result], blocks: Sequence[Item]) -> Iterator[Result]:
     """Apply a function to each block, several of them in each task on the cluster in use.
 
-    Without a cluster, or with few blocks, it is the same as `threads.map_blocks`.
+    Without a cluster, or with few blocks, it is the same as `threads.iterate_blocks`.
 
     Parameters
     ----------
@@ -110,16 +110,17 @@ def map_blocks(function: Callable[[Item], Result], blocks: Sequence[Item]) -> li
     blocks : sequence
         Arguments of the calls, each sent only to the worker that computes it.
 
-    Returns
-    -------
-    list
-        Results in the order of `blocks`.
+    Yields
+    ------
+    object
+        Results in the order of `blocks`, each as soon as it and those before it are there.
     """
     if len(blocks) <= _TASK_BLOCKS or not is_in_use():
-        return threads.map_blocks(function, blocks)
-    starts = range(0, len(blocks), _TASK_BLOCKS)
-    groups = [blocks[start : start + _TASK_BLOCKS] for start in starts]
-    return list(_iterate_on_cluster(function, groups))
+        yield from threads.iterate_blocks(function, blocks)
+    else:
+        starts = range(0, len(blocks), _TASK_BLOCKS)
+        groups = [blocks[start : start + _TASK_BLOCKS] for start in starts]
+        yield from _iterate_on_cluster(function, groups)
 
 
 def _iterate_on_cluster(

@@ -1,8 +1,9 @@
 """Runs independent tasks in threads, without using more threads than BLAS may."""
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -10,6 +11,10 @@ from threadpoolctl import ThreadpoolController, threadpool_info
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+# Results that wait to be used, at most. So few blocks of features are small; ten classes have fewer
+# pairs, which take times of different lengths.
+_MOST_PENDING = 64
 
 # The number of BLAS threads is a setting of the whole process: with two limits at a time, each
 # would restore the other's value.
@@ -91,7 +96,24 @@ def iterate_blocks(function: Callable[[Item], Result], blocks: Sequence[Item]) -
                     yield from map(function, blocks)
             else:
                 with ThreadPoolExecutor(n_threads, initializer=mark_worker) as executor:
-                    yield from executor.map(function, blocks)
+                    yield from _map_in_order(executor, function, blocks)
+
+
+def _map_in_order(
+    executor: ThreadPoolExecutor, function: Callable[[Item], Result], items: Sequence[Item]
+) -> Iterator[Result]:
+    """Do the same as `executor.map`, but without computing far ahead of what is used."""
+    pending: deque[Future[Result]] = deque()
+    try:
+        for item in items:
+            if len(pending) == _MOST_PENDING:
+                yield pending.popleft().result()
+            pending.append(executor.submit(function, item))
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        for future in pending:
+            future.cancel()
 
 
 @contextmanager

@@ -163,7 +163,7 @@ def test_a_fault_is_one_line_with_key_value_and_what_is_allowed(
             f"{GRIDS}.svc.max_depth",
             [1],
             f"{GRIDS}.svc.max_depth: unknown key; allowed: C, kernel, gamma, degree, coef0, "
-            "class_weight, tol",
+            "class_weight, tol, cache_size",
         ),
         (
             f"{GRIDS}.tree.max_depth",

@@ -1,5 +1,7 @@
+import csv
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +60,29 @@ def test_read_returns_what_was_written(
     else:
         assert images.writers is None
     assert (images.pixels.dtype, images.labels.dtype, images.rows.dtype) == ("u1", "u1", "i4")
+
+
+LINES = ["1,2,3", "2,3", "3,4,5,6", "4,17,1", "12,1,1", "5,-1,3", "5,inf,3", "", "6,1,2,"]
+
+
+@pytest.mark.parametrize("block_rows", [1, 2])
+def test_a_table_is_read_in_blocks_as_in_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_rows: int
+) -> None:
+    path = tmp_path / "digits.csv"
+
+    def result(lines: tuple[str, ...]) -> list[list[int]] | str:
+        path.write_text("label,pixel0,pixel1\n" + "\n".join(lines), encoding="ascii")
+        try:
+            images = table.read(path, SMALL)
+        except InputError as error:
+            return str(error)
+        return np.column_stack([images.labels, images.pixels, images.rows]).tolist()
+
+    tables = [lines for n in range(4) for lines in product(LINES, repeat=n)]
+    whole = list(map(result, tables))
+    monkeypatch.setattr(table, "_BLOCK_ROWS", block_rows)
+    assert list(map(result, tables)) == whole
 
 
 @pytest.mark.parametrize("with_writers", [True, False])
@@ -216,6 +241,33 @@ def test_add_header_writes_the_format_of_the_project(tmp_path: Path, content: by
     table.add_header(tmp_path / "mine.csv", "mine.csv", tmp_path / "digits.csv")
     expected = b"label,pixel0,pixel1\n3,1,2\n4,16,0\n"
     assert (tmp_path / "digits.csv").read_bytes() == expected
+
+
+@given(
+    st.lists(
+        st.text(st.sampled_from('1 x,"\r\n\x0b\u2028é'), max_size=12)
+        | st.lists(st.sampled_from(["1", '"1"', '"1\n"', '"', '""', "é"])).map(",".join),
+        max_size=6,
+    ),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+)
+def test_add_header_copies_values_as_the_csv_module_does(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[str], end: str
+) -> None:
+    folder = tmp_path_factory.mktemp("table")
+    text = end.join(["3,1,2", *lines])
+    (folder / "mine.csv").write_text(text, encoding="utf-8", newline="")
+    table.add_header(folder / "mine.csv", "mine.csv", folder / "digits.csv")
+    with (
+        (folder / "mine.csv").open(encoding="utf-8", newline="") as source,
+        (folder / "expected.csv").open(
+            "w", encoding="ascii", errors="backslashreplace", newline=""
+        ) as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["label", "pixel0", "pixel1"])
+        writer.writerows(csv.reader(source))
+    assert (folder / "digits.csv").read_bytes() == (folder / "expected.csv").read_bytes()
 
 
 @pytest.mark.parametrize(

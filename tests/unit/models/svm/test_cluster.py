@@ -41,7 +41,7 @@ def test_without_a_cluster_maps_run_in_threads() -> None:
     with threadpool_limits(2):
         barrier = threading.Barrier(2, timeout=30)
         assert list(cluster.iterate_tasks(lambda _: barrier.wait() >= 0, [1, 2])) == [True, True]
-        assert cluster.map_blocks(lambda _: barrier.wait() >= 0, [1, 2]) == [True, True]
+        assert list(cluster.iterate_blocks(lambda _: barrier.wait() >= 0, [1, 2])) == [True, True]
 
 
 def test_fits_run_side_by_side_in_threads_without_a_cluster() -> None:

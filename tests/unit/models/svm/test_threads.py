@@ -1,11 +1,14 @@
 """Parallel threads: the limit on BLAS threads is respected and restored."""
 
 import threading
+import time
 
 import numpy as np
+import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from handwriting.models.svm.threads import map_blocks, map_threads
+from handwriting.models.svm import threads
+from handwriting.models.svm.threads import iterate_blocks, map_blocks, map_threads
 
 
 def test_limit_on_blas_threads_is_respected():
@@ -57,3 +60,27 @@ def test_blas_has_one_thread_per_worker_and_all_its_threads_afterwards():
     if min(before, default=1) > 1:
         assert {limit for _, limit in workers} == {1}
         assert len({ident for ident, _ in workers}) <= min(before)
+
+
+def test_blocks_are_not_computed_far_ahead_of_their_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "_MOST_PENDING", 3)
+    computed: list[int] = []
+    with threadpool_limits(2):
+        for used, result in enumerate(iterate_blocks(lambda n: computed.append(n) or n, range(50))):
+            assert result == used
+            assert len(computed) <= used + 1 + 3
+    assert sorted(computed) == list(range(50))
+
+
+def test_an_error_stops_the_other_blocks() -> None:
+    computed: list[int] = []
+
+    def compute(number: int) -> None:
+        computed.append(number)
+        if number == 0:
+            raise ZeroDivisionError
+        time.sleep(0.01)
+
+    with threadpool_limits(2), pytest.raises(ZeroDivisionError):
+        map_blocks(compute, range(1000))
+    assert len(computed) < 70

@@ -1,0 +1,172 @@
+"""Measures what a second worker of a Dask cluster saves; writes ``workers.md``.
+
+    python -m benchmarks.workers [--repeats 3]
+
+Needs MNIST's arrays, which `make run` writes. The scheduler and up to two workers are processes of
+this machine; each worker has one thread and one core. Nothing else should run on the machine.
+"""
+
+import argparse
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from joblib import parallel_config
+
+from benchmarks import svc
+from handwriting.common import images
+from handwriting.common.stage import paths
+from handwriting.common.stage.cluster import VARIABLE
+
+REPORT = Path(__file__).with_suffix(".md")
+PROJECT = Path(__file__).resolve().parents[1]
+DATASET = "mnist"
+TUNED = ["svc", "svc_raw", "forest"]
+N_FITTED = 60_000
+PORT = 28786
+
+
+def main() -> None:
+    """Measure all work with one and with two workers, and write the report."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--repeats", type=int, default=3)
+    repeats = parser.parse_args().repeats
+    times = {name: {1: [], 2: []} for name in work("")}
+    with scheduler() as address:
+        for _ in range(repeats):
+            for n_workers in (1, 2):
+                for name, function in work(address).items():
+                    with workers(address, n_workers):
+                        start = time.perf_counter()
+                        function()
+                        times[name][n_workers].append(time.perf_counter() - start)
+                    print(f"{name}, {n_workers}: {times[name][n_workers][-1]:.1f} s", flush=True)
+    REPORT.write_text(render_report(times, repeats), encoding="utf-8", newline="\n")
+
+
+def work(address: str) -> dict[str, Callable[[], Any]]:
+    """Return what is measured, by name."""
+    found: dict[str, Callable[[], Any]] = {
+        f"SVC on {N_FITTED:,} images, `fit`": lambda: fit(address)
+    }
+    for model in TUNED:
+        found[f"stage `tune`, {DATASET} {model}"] = lambda model=model: tune(model, address)
+    return found
+
+
+def fit(address: str) -> None:
+    """Fit the support vector classifier on the cluster."""
+    from distributed import Client
+
+    mnist = images.load(paths.train(DATASET)).take(np.arange(N_FITTED))
+    X = np.divide(mnist.pixels, np.float32(255), dtype=np.float32)
+    with (
+        Client(address, set_as_default=False) as client,  # type: ignore[no-untyped-call]
+        parallel_config("cluster", client=client, n_jobs=1),
+    ):
+        svc.make_classifier(svc.OURS).fit(X, mnist.labels)
+
+
+def tune(model: str, address: str) -> None:
+    """Run the stage on the cluster, in a folder of its own."""
+    with tempfile.TemporaryDirectory(prefix="workers-") as name:
+        folder = Path(name)
+        for needed in ("params.yaml", "claims.yaml", "data"):
+            (folder / needed).symlink_to(PROJECT / needed)
+        subprocess.run(
+            [sys.executable, "-m", "stages.tune", DATASET, model],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(PROJECT), VARIABLE: address},
+            check=True,
+        )
+
+
+@contextmanager
+def scheduler() -> Iterator[str]:
+    """Run a scheduler; yield its address."""
+    with process("scheduler", "--host", "127.0.0.1", "--port", str(PORT), "--no-dashboard"):
+        yield f"tcp://127.0.0.1:{PORT}"
+
+
+@contextmanager
+def workers(address: str, n_workers: int) -> Iterator[None]:
+    """Run workers with one thread each, on a core of its own, which the scheduler knows."""
+    from distributed import Client
+
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="workers-"))
+        for core in range(n_workers):
+            options = ["--nthreads", "1", "--no-nanny", "--no-dashboard"]
+            stack.enter_context(
+                process("worker", address, *options, "--local-directory", folder, core=core)
+            )
+        with Client(address, set_as_default=False) as client:  # type: ignore[no-untyped-call]
+            client.wait_for_workers(n_workers, timeout=60)
+        yield
+
+
+@contextmanager
+def process(kind: str, *arguments: str, core: int | None = None) -> Iterator[None]:
+    """Run a command of Dask, on one core if one is given."""
+    started = subprocess.Popen(
+        [sys.executable, "-m", "dask", kind, *arguments],
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=None if core is None else lambda: os.sched_setaffinity(0, {core}),
+    )
+    try:
+        yield
+    finally:
+        started.terminate()
+        started.wait()
+
+
+def render_report(times: dict[str, dict[int, list[float]]], repeats: int) -> str:
+    """Return the report in Markdown.
+
+    Parameters
+    ----------
+    times : dict
+        Seconds of each repetition, by work and number of workers.
+    repeats : int
+    """
+    rows = []
+    for name, measured in times.items():
+        one, two = (statistics.median(measured[n_workers]) for n_workers in (1, 2))
+        rows.append(f"| {name} | {one:.1f} s | {two:.1f} s | {one / two:.2f} |")
+    return "\n".join(
+        [
+            "# A second worker",
+            "",
+            *svc.wrap(
+                "A Dask scheduler and one or two workers on the same machine "
+                "(`benchmarks/workers.py`). Each worker has one thread and one core. The process "
+                "that uses them shares these cores, so it slows two workers down, and not one. "
+                "The stage's times include its start and the imports. Median of "
+                f"{repeats} runs each, with new workers."
+            ),
+            "",
+            *svc.wrap(
+                f"Machine: {svc.processor_name()}, {os.cpu_count()} cores; "
+                f"Python {platform.python_version()}."
+            ),
+            "",
+            "| work | one worker | two workers | times as fast |",
+            "|---|---|---|---|",
+            *rows,
+        ]
+    ) + ("\n")
+
+
+if __name__ == "__main__":
+    main()
