@@ -25,11 +25,7 @@ from typing import Any
 
 import yaml
 
-from benchmarks import deform, svc
-from benchmarks.deformation import Distortion
-from handwriting.common import images
-from handwriting.common.stage import paths
-from handwriting.data import table
+from benchmarks import svc
 
 PROJECT = Path(__file__).resolve().parents[1]
 REPORT = Path(__file__).with_suffix(".md")
@@ -78,14 +74,12 @@ def main() -> None:
     parser.add_argument("--images", type=int, nargs="+", default=SIZES, help="training images")
     parser.add_argument("--models", nargs="*", default=MODELS, choices=MODELS)
     arguments = parser.parse_args()
-    mnist = images.load(paths.flat(DATASET))
     runs: list[Run] = []
     mistakes: dict[tuple[str, int], int] = {}
     for n_images in arguments.images:
         with tempfile.TemporaryDirectory(prefix="scale-") as name:
             folder = Path(name)
-            distorted = deform.blocks(mnist, n_images, Distortion(amplitude=AMPLITUDE))
-            table.write_blocks(distorted, folder / "table.csv")
+            write_table(folder / "table.csv", n_images)
             params = read_params()
             make_params(params, folder / "table.csv", n_images, arguments.models)
             (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
@@ -99,6 +93,13 @@ def main() -> None:
                 }
                 text = render_report(runs, mistakes)
                 REPORT.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_table(path: Path, n_images: int) -> None:
+    """Write a table, in a process of its own: a child process counts the memory of its parent."""
+    options = ["--images", str(n_images), "--amplitude", str(AMPLITUDE)]
+    command = [sys.executable, "-m", "benchmarks.deform", str(path), *options]
+    subprocess.run(command, check=True)
 
 
 def read_params() -> dict[str, Any]:
