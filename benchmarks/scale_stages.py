@@ -188,9 +188,10 @@ def render_report(runs: Sequence[Run], mistakes: dict[tuple[str, int], int]) -> 
             *svc.wrap(
                 "Each stage on a table of MNIST's training images and deformed copies of them "
                 f"(`benchmarks/deform.py`, elastic field of {AMPLITUDE} pixels), followed by "
-                "MNIST's 10,000 test images. The dataset has the settings of `mnist`, without "
-                f"writers; support vector classifiers have a `cache_size` of {CACHE_SIZE} MB, "
-                "and `nystroem` the settings of docs/extending.md. `tune`, `curve` and `claims` "
+                "MNIST's 10,000 test images. A copy has the writer of its original. The dataset "
+                f"has the settings of `mnist`; support vector classifiers have a `cache_size` of "
+                f"{CACHE_SIZE} MB, and `nystroem` the settings of docs/extending.md. `tune`, "
+                "`curve` and `claims` "
                 "use the first thousands of images only, whatever the size of the table. `train` "
                 "fits each model twice: to all images, and to five sixths of them for the "
                 "calibration. One run each, on all cores, without DVC."

@@ -1,5 +1,7 @@
 """Probabilities for classifiers: calibrated on training images that the classifier did not see."""
 
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from itertools import combinations
 from typing import Any, Self
 
@@ -14,6 +16,9 @@ from handwriting.models.folds import TrainTest
 from handwriting.models.novelty import ClassSubspaces
 
 Float64Array = npt.NDArray[np.float64]
+# The samples of the two parts of a fold.
+Parts = tuple[npt.NDArray[Any], npt.NDArray[Any]]
+Divide = Callable[..., AbstractContextManager[Parts]]
 
 # Slope of the logistic function of a decision value of a pair of classes. Chosen on training
 # images; between 3 and 15 it changes little. Smaller values let large decision values of easy pairs
@@ -21,6 +26,8 @@ Float64Array = npt.NDArray[np.float64]
 _SLOPE = 7.0
 # Added to the probabilities of trees, which are often exactly 0.
 _SMOOTHING = 1e-3
+# Rows that change places at a time.
+_BLOCK_ROWS = 4096
 # Limits of the exponent, as natural logarithms.
 _LOG_EXPONENTS = (-5.0, 5.0)
 
@@ -74,6 +81,8 @@ class CalibratedClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : ndarray of shape (n_samples, n_features)
+            If it is writable and the fits run one after the other, the samples of a fold are not
+            copied: rows change places until the fold is done.
         y : ndarray of shape (n_samples,)
         folds : list of (ndarray of int, ndarray of int)
             For each fold, the positions of the samples that a clone of the classifier is fitted to
@@ -81,9 +90,16 @@ class CalibratedClassifier(ClassifierMixin, BaseEstimator):
         """
         self.classes_ = np.unique(y)
         # The classifier that is kept comes last: beside it, the others would need memory.
-        fits = [delayed(self._held_out_scores)(X, y, *fold) for fold in folds]
+        parallel = Parallel(prefer="threads")
+        in_place = parallel.n_jobs == 1 and X.flags.writeable
+        fits = [
+            delayed(self._held_out_scores)(
+                X, y, *fold, _divide_in_place if in_place and _covers(fold, len(X)) else _divide
+            )
+            for fold in folds
+        ]
         fits += [delayed(_fit)(self.classifier, X, y)]
-        *scores, classifier = Parallel(prefer="threads")(fits)
+        *scores, classifier = parallel(fits)
         held_out = np.concatenate([validated for _, validated in folds])
         targets = np.searchsorted(self.classes_, y[held_out])
         self.exponent_ = _best_exponent(np.concatenate(scores), targets)
@@ -117,10 +133,12 @@ class CalibratedClassifier(ClassifierMixin, BaseEstimator):
         y: npt.NDArray[Any],
         fitted: npt.NDArray[np.intp],
         validated: npt.NDArray[np.intp],
+        divide: Divide,
     ) -> Float64Array:
         """Score the held-out samples of a fold; a class without training samples scores lowest."""
-        classifier = _fit(self.classifier, _take(X, fitted), y[fitted])
-        known = _log_scores(classifier, _take(X, validated))
+        with divide(X, fitted, validated) as (X_fitted, X_validated):
+            classifier = _fit(self.classifier, X_fitted, y[fitted])
+            known = _log_scores(classifier, X_validated)
         scores = np.repeat(known.min(axis=1, keepdims=True), len(self.classes_), axis=1)
         scores[:, np.searchsorted(self.classes_, classifier.classes_)] = known
         return scores
@@ -130,10 +148,42 @@ def _fit(classifier: Any, X: npt.NDArray[Any], y: npt.NDArray[Any]) -> Any:
     return clone(classifier).fit(X, y)
 
 
-def _take(X: npt.NDArray[Any], rows: npt.NDArray[np.intp]) -> npt.NDArray[Any]:
-    """Return some rows of `X`, without copying them if they are consecutive and ascending."""
-    is_range = len(rows) > 0 and np.array_equal(rows, np.arange(rows[0], rows[0] + len(rows)))
-    return X[rows[0] : rows[0] + len(rows)] if is_range else X[rows]
+def _covers(fold: TrainTest, n_samples: int) -> bool:
+    """Return whether each sample is in one part of a fold, in ascending order in the first one."""
+    fitted, validated = fold
+    counts = np.bincount(np.concatenate([fitted, validated]), minlength=n_samples)
+    return bool(np.all(counts == 1) and np.all(np.diff(fitted) > 0))
+
+
+@contextmanager
+def _divide(
+    X: npt.NDArray[Any], fitted: npt.NDArray[np.intp], validated: npt.NDArray[np.intp]
+) -> Iterator[Parts]:
+    """Yield copies of the samples of the two parts of a fold."""
+    yield X[fitted], X[validated]
+
+
+@contextmanager
+def _divide_in_place(
+    X: npt.NDArray[Any], fitted: npt.NDArray[np.intp], validated: npt.NDArray[np.intp]
+) -> Iterator[Parts]:
+    """Yield the same as `_divide`, for a fold that covers all samples; copy only the held-out ones.
+
+    Until the end of the block, the other samples are the first rows of `X`. They move up in
+    ascending order, so that none is overwritten before it has moved, and back in descending order.
+    """
+    kept = X[validated]
+    starts = range(0, len(fitted), _BLOCK_ROWS)
+    for start in starts:
+        block = fitted[start : start + _BLOCK_ROWS]
+        X[start : start + len(block)] = X[block]
+    try:
+        yield X[: len(fitted)], kept
+    finally:
+        for start in reversed(starts):
+            block = fitted[start : start + _BLOCK_ROWS]
+            X[block] = X[start : start + len(block)].copy()
+        X[validated] = kept
 
 
 def _log_scores(classifier: Any, X: npt.NDArray[Any]) -> Float64Array:

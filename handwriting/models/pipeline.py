@@ -4,7 +4,10 @@ A model maps raw pixels, shape (n, height * width), to digits and their probabil
 are inside it, so an image cannot be prepared differently from the training images.
 """
 
-from joblib import parallel_config
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline, make_pipeline
 
@@ -30,9 +33,11 @@ from handwriting.models.folds import TrainTest
 from handwriting.models.novelty import ClassSubspaces
 from handwriting.models.svm import cluster
 
-# Pixels of the training images up to which the fits of a tree run at the same time: 400 MB for each
-# fit, twice as many as MNIST has.
+# Pixels of the training images up to which the fits of a tree run at the same time. Each of a fold
+# has its own copy of the samples, of four bytes for each pixel.
 _PARALLEL_PIXELS = 100_000_000
+# Trees are fitted to samples in single precision. They are converted in blocks of so many images.
+_CONVERTED_IMAGES = 10_000
 
 
 def build(hyperparameters: Hyperparameters, image: ImageFormat) -> Pipeline:
@@ -65,16 +70,22 @@ def fit(model: Pipeline, train: LabelledImages, folds: list[TrainTest]) -> Pipel
     folds : list
         Folds of `train`, whose validation images calibrate the probabilities.
     """
+    from sklearn.tree import DecisionTreeClassifier
+
     calibrated = model[-1]
-    parallel = hasattr(calibrated.classifier, "n_jobs")
-    if parallel:
+    is_forest = hasattr(calibrated.classifier, "n_jobs")
+    is_tree = isinstance(calibrated.classifier, DecisionTreeClassifier)
+    if is_forest:
         calibrated.classifier.n_jobs = -1
-    with _parallel_fits(calibrated.classifier, train):
+    # The other classifiers use all cores, or a cluster, for each fit.
+    with cluster.parallel_fits(-1 if is_tree and train.pixels.size <= _PARALLEL_PIXELS else 1):
         # Not `model.fit`: pixels that are mapped from a file leave the memory before the long fits.
         features = model[:-1].fit_transform(train.pixels)
+        if is_forest or is_tree:
+            features = _to_single(features, train)
         images.release(train.pixels)
         calibrated.fit(features, train.labels, folds=folds)
-    if parallel:
+    if is_forest:
         # Threads add up the trees' votes in the order in which they finish, which changes the last
         # bits of the sums from one prediction to the next.
         calibrated.classifier.n_jobs = calibrated.classifier_.n_jobs = None
@@ -86,16 +97,16 @@ def image_format(model: Pipeline) -> ImageFormat:
     return ImageFormat.model_validate(model["images"].get_params())
 
 
-def _parallel_fits(classifier: BaseEstimator, train: LabelledImages) -> parallel_config:
-    """Return how joblib runs the fits of the folds, as a context manager."""
-    from sklearn.tree import DecisionTreeClassifier
-
-    # The other classifiers use all cores, or a cluster, for each fit. Each fit of a tree has its
-    # own copy of the samples in float32; several of a large table would not fit into memory.
-    is_parallel = isinstance(classifier, DecisionTreeClassifier) and (
-        train.pixels.size <= _PARALLEL_PIXELS
-    )
-    return cluster.parallel_fits(-1 if is_parallel else 1)
+def _to_single(features: npt.NDArray[Any], train: LabelledImages) -> npt.NDArray[np.float32]:
+    """Return features in single precision, block by block; pixels of a file leave the memory."""
+    if features.dtype == np.float32:
+        return features
+    converted = np.empty(features.shape, dtype=np.float32)
+    for start in range(0, len(features), _CONVERTED_IMAGES):
+        block = slice(start, start + _CONVERTED_IMAGES)
+        converted[block] = features[block]
+        images.release(train.pixels)
+    return converted
 
 
 def _build_features(features: Features, image: ImageFormat) -> BaseEstimator | str:

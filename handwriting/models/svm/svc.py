@@ -27,6 +27,9 @@ from handwriting.models.svm.threads import map_threads
 _BLOCK_ROWS = 512
 _BLOCK_VECTORS = 1024
 
+# Rows that are converted to float64 at a time, for their variance.
+_VARIANCE_ROWS = 8192
+
 # Maximum norm of the dual coefficients for single precision. The error of a kernel value is up to
 # 1e-6; with coefficients of this norm, that of a decision value is about 2e-4. On MNIST, with
 # C = 5, the norm is 89 and the error 9e-5.
@@ -428,6 +431,13 @@ def _gamma_value(gamma: str | float, X: Floats) -> float:
     if gamma == "auto":
         return 1.0 / int(X.shape[1])
     if gamma == "scale":
-        variance = float(X.var(dtype=np.float64))
+        variance = _variance(X)
         return 1.0 / (X.shape[1] * variance) if variance != 0 else 1.0
     return float(gamma)
+
+
+def _variance(X: Floats) -> float:
+    """Return the variance of all values; `X.var` needs a copy of all samples in float64."""
+    mean = X.mean(dtype=np.float64)
+    blocks = (X[start : start + _VARIANCE_ROWS] for start in range(0, len(X), _VARIANCE_ROWS))
+    return float(sum(np.square(block - mean).sum() for block in blocks) / X.size)

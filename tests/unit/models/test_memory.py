@@ -1,16 +1,22 @@
 """Features and calibration need little memory besides the samples and the result."""
 
 import tracemalloc
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from joblib import parallel_config
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from handwriting.common import images
 from handwriting.common.images import LabelledImages
-from handwriting.models import novelty
+from handwriting.models import calibration, novelty
 from handwriting.models.calibration import CalibratedClassifier
 from handwriting.models.features.blocks import Blockwise
 from handwriting.models.features.pixels import UnitPixels
@@ -50,27 +56,52 @@ def test_novelty_is_learned_block_by_block(monkeypatch: pytest.MonkeyPatch) -> N
 class Recorder(ClassifierMixin, BaseEstimator):
     """A classifier that keeps what it is given."""
 
-    calls: list[np.ndarray] = []  # noqa: RUF012
+    samples = np.empty(0)
+    calls: list[tuple[int, bytes, bool]] = []  # noqa: RUF012
 
     def fit(self, X: np.ndarray, y: np.ndarray) -> "Recorder":
-        self.calls.append(X)
+        self._record(X)
         self.classes_ = np.unique(y)
         return self
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
-        self.calls.append(X)
+        self._record(X)
         return np.full((len(X), len(self.classes_)), 1 / len(self.classes_))
 
+    def _record(self, X: np.ndarray) -> None:
+        """Keep number and values of the rows, and whether they are those of `samples`."""
+        self.calls.append((len(X), X.tobytes(), np.shares_memory(X, self.samples)))
 
-def test_consecutive_samples_of_a_fold_are_not_copied(digits: LabelledImages) -> None:
-    X, y = digits.pixels.astype(np.float32), digits.labels
-    apart, together = np.arange(0, 900, 2), np.arange(900, len(X))
+
+@settings(max_examples=50)
+@given(
+    arrays(bool, st.integers(20, 60), elements=st.booleans()),
+    st.sampled_from(["writable", "read-only", "not all samples", "side by side"]),
+    st.integers(1, 30),
+)
+def test_a_fold_is_divided_without_a_copy_where_possible(
+    is_fitted: np.ndarray, case: str, block_rows: int
+) -> None:
+    assume(is_fitted.any() and (~is_fitted).sum() > 1)
+    X, y = np.random.default_rng(0).random((len(is_fitted), 3)), np.arange(len(is_fitted)) % 2
+    fold = np.flatnonzero(is_fitted), np.flatnonzero(~is_fitted)
+    if case == "not all samples":
+        fold = fold[0], fold[1][:-1]
+    X.flags.writeable = case != "read-only"
+    before = X.copy()
+    Recorder.samples = X
     Recorder.calls.clear()
-    CalibratedClassifier(Recorder(), ClassSubspaces()).fit(X, y, [(together, apart)])
-    fitted, scored, _ = Recorder.calls
-    assert np.shares_memory(fitted, X)
-    np.testing.assert_array_equal(fitted, X[together])
-    np.testing.assert_array_equal(scored, X[apart])
+    with (
+        patch.object(calibration, "_BLOCK_ROWS", block_rows),
+        parallel_config("threading", n_jobs=2 if case == "side by side" else 1),
+    ):
+        CalibratedClassifier(Recorder(), ClassSubspaces()).fit(X, y, [fold, fold])
+    fitted, validated = (before[rows] for rows in fold)
+    expected = 2 * [(len(fitted), fitted.tobytes(), case == "writable")]
+    expected += 2 * [(len(validated), validated.tobytes(), False)]
+    expected += [(len(X), before.tobytes(), True)]
+    assert Counter(Recorder.calls) == Counter(expected)
+    np.testing.assert_array_equal(X, before)
 
 
 def test_released_pixels_are_read_again(tmp_path: Any, digits: LabelledImages) -> None:

@@ -575,3 +575,15 @@ def test_parameters_and_defaults_equal_those_of_scikit_learn():
 )
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_gamma_scale_is_that_of_all_samples_in_blocks(
+    monkeypatch: pytest.MonkeyPatch, dtype: type
+) -> None:
+    X = np.random.default_rng(0).normal(3, 2, (100, 7)).astype(dtype)
+    expected = 1 / (7 * X.var(dtype=np.float64))
+    for rows in (1, 30, 100):
+        monkeypatch.setattr(svc, "_VARIANCE_ROWS", rows)
+        found = SVC().fit(X, np.arange(100) % 2)
+        assert found._gamma == pytest.approx(expected, rel=1e-12)
