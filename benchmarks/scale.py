@@ -170,6 +170,8 @@ def render_report(mild: list[Fit], strong: Fit, others: list[Fit]) -> str:
             "",
             *svc.wrap(" ".join(extrapolate(others, name) for name in measured_twice(others))),
             "",
+            "[scale_stages.md](scale_stages.md) has the stages of the pipeline on such tables.",
+            "",
             f"## {PLANNED:,} images, on paper",
             "",
             *svc.wrap(plan(mild)),
@@ -187,7 +189,7 @@ def describe_growth(mild: list[Fit]) -> str:
     return (
         f"With the smaller field, the time grows with the power {exponents['seconds']:.2f} of the "
         f"number of images, the number of support vectors with the power "
-        f"{exponents['n_vectors']:.2f}. A pair of classes with more than 32,768 samples is "
+        f"{exponents['n_vectors']:.2f}. A pair of classes with more than 16,384 samples is "
         "decomposed (docs/svc.md), and so is one whose active set does not fit into the cache. "
         "Kernel rows are not kept then, so memory does not grow with them."
     )

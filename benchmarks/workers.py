@@ -67,13 +67,14 @@ def fit(address: str) -> None:
     """Fit the support vector classifier on the cluster."""
     from distributed import Client
 
+    classifier = svc.make_classifier(svc.OURS)  # its import registers the backend
     mnist = images.load(paths.train(DATASET)).take(np.arange(N_FITTED))
     X = np.divide(mnist.pixels, np.float32(255), dtype=np.float32)
     with (
         Client(address, set_as_default=False) as client,  # type: ignore[no-untyped-call]
         parallel_config("cluster", client=client, n_jobs=1),
     ):
-        svc.make_classifier(svc.OURS).fit(X, mnist.labels)
+        classifier.fit(X, mnist.labels)
 
 
 def tune(model: str, address: str) -> None:

@@ -88,7 +88,9 @@ def load(path: Path) -> Pipeline:
     _check_seal(content, path)
     try:
         _check_size(content)
-        model = skops.io.loads(_with_moved_types(content), trusted=TRUSTED_TYPES)
+        archive = _with_moved_types(content)
+        del content  # a large model leaves no memory for a second copy of its file
+        model = skops.io.load(archive, trusted=TRUSTED_TYPES)
         problem = _find_problem(model)
     except UntrustedTypesFoundException as error:
         raise InputError(f"{path}: not loaded: {error}") from None
@@ -168,8 +170,8 @@ def _check_size(content: bytes) -> None:
         raise ValueError(f"it expands to more than 1 GiB, {n_bytes // len(content)} times its size")
 
 
-def _with_moved_types(content: bytes) -> bytes:
-    """Add a schema with the present modules of the types to an archive.
+def _with_moved_types(content: bytes) -> io.BytesIO:
+    """Return an archive with an additional schema, which has the present modules of the types.
 
     The last file of a name in an archive replaces those before it.
     """
@@ -178,7 +180,7 @@ def _with_moved_types(content: bytes) -> bytes:
         warnings.filterwarnings("ignore", "Duplicate name")
         schema = json.loads(archive.read(_SCHEMA), object_hook=lambda node: _rename(node, _MOVED))
         archive.writestr(_SCHEMA, json.dumps(schema))
-    return extended.getvalue()
+    return extended
 
 
 def _rename(node: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from handwriting.models.svm.problem import Problem
 
 # A pair with more samples starts from the solution of every 4th of them. Most samples are far from
 # the margin, and the start shows which ones.
-_LARGE_PAIR = 32_768
+_LARGE_PAIR = 16_384
 _COARSE_STEP = 4
 
 # The samples of a pair are copied if they are at most this share of the cache size.
