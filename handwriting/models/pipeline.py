@@ -4,6 +4,7 @@ A model maps raw pixels, shape (n, height * width), to digits and their probabil
 are inside it, so an image cannot be prepared differently from the training images.
 """
 
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -36,8 +37,8 @@ from handwriting.models.svm import cluster
 # Pixels of the training images up to which the fits of a tree run at the same time. Each of a fold
 # has its own copy of the samples, of four bytes for each pixel.
 _PARALLEL_PIXELS = 100_000_000
-# Trees are fitted to samples in single precision. They are converted in blocks of so many images.
-_CONVERTED_IMAGES = 10_000
+# Images whose features are computed at a time.
+_BLOCK_IMAGES = 16_384
 
 
 def build(hyperparameters: Hyperparameters, image: ImageFormat) -> Pipeline:
@@ -79,11 +80,9 @@ def fit(model: Pipeline, train: LabelledImages, folds: list[TrainTest]) -> Pipel
         calibrated.classifier.n_jobs = -1
     # The other classifiers use all cores, or a cluster, for each fit.
     with cluster.parallel_fits(-1 if is_tree and train.pixels.size <= _PARALLEL_PIXELS else 1):
-        # Not `model.fit`: pixels that are mapped from a file leave the memory before the long fits.
-        features = model[:-1].fit_transform(train.pixels)
-        if is_forest or is_tree:
-            features = _to_single(features, train)
-        images.release(train.pixels)
+        # Trees are fitted to samples in single precision, so they are converted only once.
+        dtype = np.float32 if is_forest or is_tree else None
+        features = _compute_features(model[:-1], train, dtype)
         calibrated.fit(features, train.labels, folds=folds)
     if is_forest:
         # Threads add up the trees' votes in the order in which they finish, which changes the last
@@ -97,16 +96,25 @@ def image_format(model: Pipeline) -> ImageFormat:
     return ImageFormat.model_validate(model["images"].get_params())
 
 
-def _to_single(features: npt.NDArray[Any], train: LabelledImages) -> npt.NDArray[np.float32]:
-    """Return features in single precision, block by block; pixels of a file leave the memory."""
-    if features.dtype == np.float32:
-        return features
-    converted = np.empty(features.shape, dtype=np.float32)
-    for start in range(0, len(features), _CONVERTED_IMAGES):
-        block = slice(start, start + _CONVERTED_IMAGES)
-        converted[block] = features[block]
+def _compute_features(
+    steps: Pipeline, train: LabelledImages, dtype: npt.DTypeLike | None
+) -> npt.NDArray[Any]:
+    """Fit the steps before the classifier and return their features, in their own type for None.
+
+    Pixels that are mapped from a file leave the memory again, block by block.
+    """
+    steps.fit(train.pixels)
+    blocks = (
+        steps.transform(train.pixels[start : start + _BLOCK_IMAGES])
+        for start in range(0, len(train), _BLOCK_IMAGES)
+    )
+    first = next(blocks)
+    features = np.empty((len(train), first.shape[1]), dtype=dtype or first.dtype)
+    for number, block in enumerate(chain([first], blocks)):
+        start = number * _BLOCK_IMAGES
+        features[start : start + len(block)] = block
         images.release(train.pixels)
-    return converted
+    return features
 
 
 def _build_features(features: Features, image: ImageFormat) -> BaseEstimator | str:

@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -6,6 +7,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
+from handwriting import persistence
 from handwriting.common.images import LabelledImages
 from handwriting.common.params.models import NOT_FOR_ESTIMATOR, DecisionTree
 from handwriting.models import pipeline
@@ -96,3 +98,13 @@ def test_gradients_recognise_more_digits_of_other_writers_than_pixels(
         for kind in ("svc", "svc with gradients")
     }
     assert mistakes["svc with gradients"] < 0.6 * mistakes["svc"]
+
+
+@pytest.mark.parametrize("kind", HYPERPARAMETERS)
+def test_features_that_are_computed_in_blocks_give_the_same_bytes(
+    kind: str, digits: LabelledImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    persistence.save(fit_digits(kind, digits), tmp_path / "whole")
+    monkeypatch.setattr(pipeline, "_BLOCK_IMAGES", 100)
+    persistence.save(fit_digits(kind, digits), tmp_path / "blocks")
+    assert (tmp_path / "blocks").read_bytes() == (tmp_path / "whole").read_bytes()
