@@ -33,7 +33,7 @@ def test_a_stage_is_run_and_measured(tmp_path: Path) -> None:
     assert (found.stage, found.n_images) == ("fetch", 898)
     assert 0 < found.seconds < 60
     assert found.cpu_seconds > 0
-    assert 0.05 < found.memory < 2
+    assert found.memory > 0.05  # also counts what this process had when it started the stage
 
 
 def test_the_report_has_a_column_for_each_size_and_the_exponents() -> None:

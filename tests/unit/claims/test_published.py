@@ -61,7 +61,7 @@ FAULTS: list[tuple[Callable[[Any], Any], str]] = [
     (
         lambda c: c["claims"][0]["model"].update(n_estimators=3),
         "claims[0].model.n_estimators: unknown key; allowed: features, C, kernel, gamma, degree, "
-        "coef0, class_weight, tol",
+        "coef0, class_weight, tol, cache_size",
     ),
     (
         lambda c: c["claims"][0].update(claimed_below=0.5),
