@@ -154,7 +154,7 @@ def render_report(times: dict[str, dict[int, list[float]]], repeats: int) -> str
                 "(`benchmarks/workers.py`). Each worker has one thread and one core. The process "
                 "that uses them shares these cores, so it slows two workers down, and not one. "
                 "The stage's times include its start and the imports. Median of "
-                f"{repeats} runs each, with new workers."
+                f"{repeats} run(s) each, with new workers, whose imports count."
             ),
             "",
             *svc.wrap(
