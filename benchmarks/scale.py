@@ -208,8 +208,9 @@ def extrapolate(others: list[Fit], implementation: str) -> str:
     exponent = svc.growth_exponent([fit.n_images for fit in fits], times)
     hours = times[-1] * (LARGEST / fits[-1].n_images) ** exponent / 3600
     return (
-        f"The time of {implementation} grows with the power {exponent:.2f} between its two sizes; "
-        f"extrapolated, not measured, {LARGEST:,} images would take it {hours:.1f} hours."
+        f"The time of {implementation} grows with the power {exponent:.2f} from "
+        f"{fits[0].n_images:,} to {fits[-1].n_images:,} images; extrapolated, not measured, "
+        f"{LARGEST:,} images would take it {hours:.1f} hours."
     )
 
 

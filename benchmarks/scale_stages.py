@@ -2,13 +2,15 @@
 
     python -m benchmarks.scale_stages [--images 60000 250000 1000000] [--models svc forest]
 
-The report is ``scale_stages.md``. Needs MNIST's arrays, which `make run` writes. For each number
-of training images, a table is made and the stages of one dataset run one after the other in a
-temporary folder, without DVC, each in a process of its own; nothing else should run on the
-machine. All sizes take about two hours on two cores. The report is written anew after each stage.
+The results are in ``scale_stages.csv``, the report ``scale_stages.md`` is made from them. Both are
+written after each stage; results that are not measured again stay in them. Needs MNIST's arrays,
+which `make run` writes. For each number of training images, a table is made and the stages of one
+dataset run one after the other in a temporary folder, without DVC, each in a process of its own;
+nothing else should run on the machine. All sizes take about two hours on two cores.
 """
 
 import argparse
+import csv
 import json
 import os
 import platform
@@ -19,15 +21,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from benchmarks import svc
+from handwriting.common.stage import paths
 
 PROJECT = Path(__file__).resolve().parents[1]
+RESULTS = Path(__file__).with_suffix(".csv")
 REPORT = Path(__file__).with_suffix(".md")
 SIZES = [60_000, 250_000, 1_000_000]
 # The dataset whose settings the tables get.
@@ -59,6 +64,12 @@ class Run:
         Wall-clock time, and processor time of all threads.
     memory : float
         Peak resident memory of the process in GB.
+    date : str
+        Day of the measurement, YYYY-MM-DD.
+    machine : str
+        Processor, number of cores, version of Python.
+    mistakes : int or None
+        On MNIST's 10,000 test images; None unless the stage is `evaluate`.
     """
 
     stage: str
@@ -66,16 +77,18 @@ class Run:
     seconds: float
     cpu_seconds: float
     memory: float
+    date: str
+    machine: str
+    mistakes: int | None = None
 
 
 def main() -> None:
-    """Run the stages for each size and write the report."""
+    """Run the stages for each size; write the results and the report."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--images", type=int, nargs="+", default=SIZES, help="training images")
     parser.add_argument("--models", nargs="*", default=MODELS, choices=MODELS)
     arguments = parser.parse_args()
-    runs: list[Run] = []
-    mistakes: dict[tuple[str, int], int] = {}
+    runs = read_results(RESULTS)
     for n_images in arguments.images:
         with tempfile.TemporaryDirectory(prefix="scale-") as name:
             folder = Path(name)
@@ -85,14 +98,48 @@ def main() -> None:
             (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
             shutil.copy(PROJECT / "claims.yaml", folder)
             for command in commands(arguments.models):
-                runs.append(run(command, folder, n_images))
-                print(json.dumps(vars(runs[-1])), flush=True)
-                mistakes |= {
-                    (path.stem, n_images): json.loads(path.read_bytes())["mistakes"]
-                    for path in (folder / "metrics" / DATASET).glob("*.json")
-                }
-                text = render_report(runs, mistakes)
-                REPORT.write_text(text, encoding="utf-8", newline="\n")
+                found = run(command, folder, n_images)
+                print(json.dumps(asdict(found)), flush=True)
+                runs = [other for other in runs if key(other) != key(found)] + [found]
+                write_results(runs, RESULTS)
+                REPORT.write_text(render_report(runs), encoding="utf-8", newline="\n")
+
+
+def key(run: Run) -> tuple[int, int]:
+    """Return the position of a run in the table; a later run replaces one with the same key."""
+    stages = [" ".join([stage, *model]) for stage, _, *model in commands(MODELS)]
+    return stages.index(run.stage), run.n_images
+
+
+def read_results(path: Path) -> list[Run]:
+    """Return the runs that `write_results` wrote."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return [
+            Run(
+                row["stage"],
+                int(row["n_images"]),
+                float(row["seconds"]),
+                float(row["cpu_seconds"]),
+                float(row["memory"]),
+                row["date"],
+                row["machine"],
+                int(row["mistakes"]) if row["mistakes"] else None,
+            )
+            for row in csv.DictReader(file)
+        ]
+
+
+def write_results(runs: Sequence[Run], path: Path) -> None:
+    """Write runs as CSV, in the order of the stages and sizes."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(Run)], lineterminator="\n")
+        writer.writeheader()
+        for found in sorted(runs, key=key):
+            rounded = {
+                name: round(value, 3) if isinstance(value, float) else value
+                for name, value in asdict(found).items()
+            }
+            writer.writerow(rounded)
 
 
 def write_table(path: Path, n_images: int) -> None:
@@ -159,7 +206,13 @@ def run(command: Sequence[str], folder: Path, n_images: int) -> Run:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
         raise subprocess.CalledProcessError(process.returncode, command)
-    return Run(" ".join([stage, *models]), n_images, seconds, *used(usage))
+    today = datetime.now(UTC).date().isoformat()
+    machine = f"{svc.processor_name()}, {os.cpu_count()} cores; Python {platform.python_version()}"
+    found = Run(" ".join([stage, *models]), n_images, seconds, *used(usage), today, machine)
+    if stage != "evaluate":
+        return found
+    metrics = json.loads((folder / paths.metrics(dataset, *models)).read_bytes())
+    return replace(found, mistakes=metrics["mistakes"])
 
 
 def used(usage: resource.struct_rusage) -> tuple[float, float]:
@@ -167,18 +220,15 @@ def used(usage: resource.struct_rusage) -> tuple[float, float]:
     return usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e9
 
 
-def render_report(runs: Sequence[Run], mistakes: dict[tuple[str, int], int]) -> str:
-    """Return the report in Markdown.
-
-    Parameters
-    ----------
-    runs : sequence of Run
-    mistakes : dict
-        On the test images, by model and number of training images.
-    """
+def render_report(runs: Sequence[Run]) -> str:
+    """Return the report in Markdown."""
+    runs = sorted(runs, key=key)
     sizes = sorted({run.n_images for run in runs})
     stages = list(dict.fromkeys(run.stage for run in runs))
-    models = list(dict.fromkeys(model for model, _ in mistakes))
+    mistakes = {(run.stage, run.n_images): run.mistakes for run in runs if run.mistakes is not None}
+    evaluated = dict.fromkeys(stage for stage, _ in mistakes)
+    dates = sorted({run.date for run in runs})
+    machines = sorted({run.machine for run in runs})
     by_name = {(run.stage, run.n_images): run for run in runs}
     titles = " | ".join(f"{n_images:,}" for n_images in sizes)
     return "\n".join(
@@ -194,13 +244,11 @@ def render_report(runs: Sequence[Run], mistakes: dict[tuple[str, int], int]) -> 
                 "`curve` and `claims` "
                 "use the first thousands of images only, whatever the size of the table. `train` "
                 "fits each model twice: to all images, and to five sixths of them for the "
-                "calibration. One run each, on all cores, without DVC."
+                "calibration. One run each, on all cores, without DVC, measured "
+                f"{'on ' + dates[0] if len(dates) == 1 else f'from {dates[0]} to {dates[-1]}'}."
             ),
             "",
-            *svc.wrap(
-                f"Machine: {svc.processor_name()}, {os.cpu_count()} cores; "
-                f"Python {platform.python_version()}."
-            ),
+            *svc.wrap(f"Machine: {' / '.join(machines)}."),
             "",
             "## Time and peak memory",
             "",
@@ -218,10 +266,10 @@ def render_report(runs: Sequence[Run], mistakes: dict[tuple[str, int], int]) -> 
             f"| training images | {titles} |",
             "|---|" + len(sizes) * "---|",
             *(
-                f"| {model} | "
-                + " | ".join(str(mistakes.get((model, n_images), "")) for n_images in sizes)
+                f"| {stage.removeprefix('evaluate ')} | "
+                + " | ".join(str(mistakes.get((stage, n_images), "")) for n_images in sizes)
                 + " |"
-                for model in models
+                for stage in evaluated
             ),
         ]
     ) + ("\n")

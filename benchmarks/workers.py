@@ -15,7 +15,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, chdir, contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,10 @@ from benchmarks import svc
 from handwriting.common import images
 from handwriting.common.stage import paths
 from handwriting.common.stage.cluster import VARIABLE
+from stages import tune
+
+# Seconds of each repetition, by work and number of workers.
+Times = dict[str, dict[int, list[float]]]
 
 REPORT = Path(__file__).with_suffix(".md")
 PROJECT = Path(__file__).resolve().parents[1]
@@ -40,49 +45,59 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--repeats", type=int, default=3)
     repeats = parser.parse_args().repeats
-    times = {name: {1: [], 2: []} for name in work("")}
+    times: Times = {}
     with scheduler() as address:
         for _ in range(repeats):
             for n_workers in (1, 2):
-                for name, function in work(address).items():
-                    with workers(address, n_workers):
-                        start = time.perf_counter()
-                        function()
-                        times[name][n_workers].append(time.perf_counter() - start)
-                    print(f"{name}, {n_workers}: {times[name][n_workers][-1]:.1f} s", flush=True)
+                with workers(address, n_workers):
+                    for name, seconds in measure(address):
+                        times.setdefault(name, {1: [], 2: []})[n_workers].append(seconds)
+                        print(f"{name}, {n_workers}: {seconds:.1f} s", flush=True)
     REPORT.write_text(render_report(times, repeats), encoding="utf-8", newline="\n")
 
 
-def work(address: str) -> dict[str, Callable[[], Any]]:
-    """Return what is measured, by name."""
-    found: dict[str, Callable[[], Any]] = {
-        f"SVC on {N_FITTED:,} images, `fit`": lambda: fit(address)
-    }
-    for model in TUNED:
-        found[f"stage `tune`, {DATASET} {model}"] = lambda model=model: tune(model, address)
-    return found
-
-
-def fit(address: str) -> None:
-    """Fit the support vector classifier on the cluster."""
+def measure(address: str) -> Iterator[tuple[str, float]]:
+    """Yield the name and the seconds of all work, one after the other on the same workers."""
     from distributed import Client
 
-    classifier = svc.make_classifier(svc.OURS)  # its import registers the backend
     mnist = images.load(paths.train(DATASET)).take(np.arange(N_FITTED))
     X = np.divide(mnist.pixels, np.float32(255), dtype=np.float32)
-    with (
-        Client(address, set_as_default=False) as client,  # type: ignore[no-untyped-call]
-        parallel_config("cluster", client=client, n_jobs=1),
-    ):
-        classifier.fit(X, mnist.labels)
+    classifier = svc.make_classifier(svc.OURS)  # its import registers the backend
+    with Client(address, set_as_default=False) as client:  # type: ignore[no-untyped-call]
+        client.run(import_stages)
+        with parallel_config("cluster", client=client, n_jobs=1):
+            yield f"`fit` of the SVC, {N_FITTED:,} images", timed(classifier.fit, X, mnist.labels)
+            for model in TUNED:
+                with stage_folder() as folder, chdir(folder):
+                    yield f"search of `tune`, {model}", timed(tune.main, DATASET, model)
+    for model in TUNED:
+        yield f"stage `tune`, {model}", timed(run_stage, model, address)
 
 
-def tune(model: str, address: str) -> None:
-    """Run the stage on the cluster, in a folder of its own."""
+def timed(function: Callable[..., Any], *arguments: Any) -> float:
+    """Return the seconds that a call takes."""
+    start = time.perf_counter()
+    function(*arguments)
+    return time.perf_counter() - start
+
+
+def import_stages() -> None:
+    """Import on a worker what the first task of a stage would import."""
+    import_module("stages.tune")
+
+
+@contextmanager
+def stage_folder() -> Iterator[Path]:
+    """Yield a temporary folder with what a stage reads."""
     with tempfile.TemporaryDirectory(prefix="workers-") as name:
-        folder = Path(name)
         for needed in ("params.yaml", "claims.yaml", "data"):
-            (folder / needed).symlink_to(PROJECT / needed)
+            (Path(name) / needed).symlink_to(PROJECT / needed)
+        yield Path(name)
+
+
+def run_stage(model: str, address: str) -> None:
+    """Run `tune` as a command that uses the cluster."""
+    with stage_folder() as folder:
         subprocess.run(
             [sys.executable, "-m", "stages.tune", DATASET, model],
             cwd=folder,
@@ -132,15 +147,8 @@ def process(kind: str, *arguments: str, core: int | None = None) -> Iterator[Non
         started.wait()
 
 
-def render_report(times: dict[str, dict[int, list[float]]], repeats: int) -> str:
-    """Return the report in Markdown.
-
-    Parameters
-    ----------
-    times : dict
-        Seconds of each repetition, by work and number of workers.
-    repeats : int
-    """
+def render_report(times: Times, repeats: int) -> str:
+    """Return the report in Markdown."""
     rows = []
     for name, measured in times.items():
         one, two = (statistics.median(measured[n_workers]) for n_workers in (1, 2))
@@ -151,10 +159,12 @@ def render_report(times: dict[str, dict[int, list[float]]], repeats: int) -> str
             "",
             *svc.wrap(
                 "A Dask scheduler and one or two workers on the same machine "
-                "(`benchmarks/workers.py`). Each worker has one thread and one core. The process "
-                "that uses them shares these cores, so it slows two workers down, and not one. "
-                "The stage's times include its start and the imports. Median of "
-                f"{repeats} run(s) each, with new workers, whose imports count."
+                "(`benchmarks/workers.py`), dataset `mnist`. Each worker has one thread and one "
+                "core, and has imported the libraries. The process that uses them and the "
+                "scheduler share these cores, so they slow two workers down, and not one. The "
+                "arrays are sent anew each time, which counts. The time of a stage also contains "
+                f"its start, imports and the connection. Median of {repeats} run(s) each, "
+                "alternately with one and with two workers."
             ),
             "",
             *svc.wrap(

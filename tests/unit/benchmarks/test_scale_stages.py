@@ -30,19 +30,36 @@ def test_a_stage_is_run_and_measured(tmp_path: Path) -> None:
         shutil.copy(PROJECT / name, tmp_path)
     found = scale_stages.run(["fetch", "digits"], tmp_path, 898)
     assert (tmp_path / "data/raw/digits.csv").exists()
-    assert (found.stage, found.n_images) == ("fetch", 898)
+    assert (found.stage, found.n_images, found.mistakes) == ("fetch", 898, None)
     assert 0 < found.seconds < 60
     assert found.cpu_seconds > 0
     assert found.memory > 0.05  # also counts what this process had when it started the stage
 
 
+def make_run(stage: str, n_images: int, seconds: float, mistakes: int | None = None) -> Run:
+    return Run(stage, n_images, seconds, 60.0, 3.21, "2026-01-02", "a machine", mistakes)
+
+
 def test_the_report_has_a_column_for_each_size_and_the_exponents() -> None:
     runs = [
-        Run("split", 1_000_000, 40.0, 60.0, 3.21),
-        Run("train tree", 250_000, 5.0, 9.0, 0.5),
-        Run("split", 250_000, 5.0, 9.0, 0.5),
+        make_run("split", 1_000_000, 40.0),
+        make_run("evaluate tree", 250_000, 5.0, mistakes=1219),
+        make_run("split", 250_000, 5.0),
     ]
-    text = scale_stages.render_report(runs, {("tree", 250_000): 1219})
-    assert "| split | 5 s, 0.5 GB | 40 s, 3.2 GB | 1.50 |" in text
-    assert "| train tree | 5 s, 0.5 GB |  |  |" in text
+    text = scale_stages.render_report(runs)
+    assert "| split | 5 s, 3.2 GB | 40 s, 3.2 GB | 1.50 |" in text
+    assert "| evaluate tree | 5 s, 3.2 GB |  |  |" in text
     assert "| tree | 1219 |  |" in text
+    assert "Machine: a machine." in text
+
+
+def test_written_results_are_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "results.csv"
+    runs = [make_run("split", 250_000, 5.25), make_run("evaluate svc", 60_000, 3.0, mistakes=46)]
+    scale_stages.write_results(list(reversed(runs)), path)
+    assert scale_stages.read_results(path) == runs
+
+
+def test_the_report_is_made_from_the_results() -> None:
+    found = scale_stages.render_report(scale_stages.read_results(scale_stages.RESULTS))
+    assert scale_stages.REPORT.read_text(encoding="utf-8") == found

@@ -1,4 +1,5 @@
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,9 +26,11 @@ def test_the_factor_is_relative_to_the_fastest_solver() -> None:
     seconds = {"active_set": 3.0, "onedal": 2.0, "libsvm": 4.0}
     result = Result(case, (300, 5), 200, "active_set", seconds, selecting=3.1)
     assert result.factor == 1.55
-    report = solvers.render_report([result])
+    other = replace(result, case=replace(case, name="fast"), selecting=2.2)
+    report = solvers.render_report([result], [other])
     assert "| slow | 300 × 5 | 200 | 3.00 | 2.00 | 4.00 | active_set | 3.10 | 1.55 |" in report
     assert "The largest factor is 1.55 (slow)." in report
+    assert "The largest factor is 1.10 (fast)." in report
 
 
 def test_classes_overlap_more_at_a_smaller_distance() -> None:

@@ -8,7 +8,9 @@ def test_the_report_compares_medians() -> None:
     assert "Median of 3 run(s)" in text.replace("\n", " ")
 
 
-def test_all_work_is_named() -> None:
-    names = list(workers.work("tcp://127.0.0.1:1"))
-    assert len(names) == 1 + len(workers.TUNED)
-    assert names[0] == "SVC on 60,000 images, `fit`"
+def test_a_stage_finds_the_project_in_its_folder() -> None:
+    with workers.stage_folder() as folder:
+        assert (folder / "params.yaml").read_bytes() == (
+            workers.PROJECT / "params.yaml"
+        ).read_bytes()
+    assert not folder.exists()
