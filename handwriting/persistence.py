@@ -13,8 +13,9 @@ import tempfile
 import warnings
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 import skops.io
@@ -57,6 +58,8 @@ _N_DIGITS = 64
 # are mostly zeros, expand to six times the size.
 _MAX_BYTES = 2**30
 _MAX_RATIO = 20
+# MNIST's largest model file has 20 MB.
+_MAX_BYTES_IN_MEMORY = 2**26
 
 # Upper limits of what determines the memory for one image; params.yaml allows less.
 _LARGEST = {"height": 1024, "width": 1024, "pixel_max": 255, "size": 1024}
@@ -88,9 +91,9 @@ def load(path: Path) -> Pipeline:
     _check_seal(content, path)
     try:
         _check_size(content)
-        archive = _with_moved_types(content)
-        del content  # a large model leaves no memory for a second copy of its file
-        model = skops.io.load(archive, trusted=TRUSTED_TYPES)
+        with _with_moved_types(content) as archive:
+            del content  # a large model leaves no memory for a second copy of its file
+            model = skops.io.load(archive, trusted=TRUSTED_TYPES)
         problem = _find_problem(model)
     except UntrustedTypesFoundException as error:
         raise InputError(f"{path}: not loaded: {error}") from None
@@ -170,17 +173,23 @@ def _check_size(content: bytes) -> None:
         raise ValueError(f"it expands to more than 1 GiB, {n_bytes // len(content)} times its size")
 
 
-def _with_moved_types(content: bytes) -> io.BytesIO:
-    """Return an archive with an additional schema, which has the present modules of the types.
+@contextmanager
+def _with_moved_types(content: bytes) -> Iterator[IO[bytes]]:
+    """Yield an archive with an additional schema, which has the present modules of the types.
 
-    The last file of a name in an archive replaces those before it.
+    The last file of a name in an archive replaces those before it. A large archive is in a
+    temporary file: its content, expanded, needs the memory.
     """
-    extended = io.BytesIO(content)
-    with zipfile.ZipFile(extended, "a") as archive, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Duplicate name")
-        schema = json.loads(archive.read(_SCHEMA), object_hook=lambda node: _rename(node, _MOVED))
-        archive.writestr(_SCHEMA, json.dumps(schema))
-    return extended
+    with tempfile.SpooledTemporaryFile(_MAX_BYTES_IN_MEMORY) as extended:
+        extended.write(content)
+        del content  # the caller has given it away
+        with zipfile.ZipFile(extended, "a") as archive, warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Duplicate name")
+            schema = json.loads(
+                archive.read(_SCHEMA), object_hook=lambda node: _rename(node, _MOVED)
+            )
+            archive.writestr(_SCHEMA, json.dumps(schema))
+        yield extended
 
 
 def _rename(node: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:

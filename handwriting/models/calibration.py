@@ -26,8 +26,6 @@ Divide = Callable[..., AbstractContextManager[Parts]]
 _SLOPE = 7.0
 # Added to the probabilities of trees, which are often exactly 0.
 _SMOOTHING = 1e-3
-# Rows that change places at a time.
-_BLOCK_ROWS = 4096
 # Limits of the exponent, as natural logarithms.
 _LOG_EXPONENTS = (-5.0, 5.0)
 
@@ -149,10 +147,9 @@ def _fit(classifier: Any, X: npt.NDArray[Any], y: npt.NDArray[Any]) -> Any:
 
 
 def _covers(fold: TrainTest, n_samples: int) -> bool:
-    """Return whether each sample is in one part of a fold, in ascending order in the first one."""
-    fitted, validated = fold
-    counts = np.bincount(np.concatenate([fitted, validated]), minlength=n_samples)
-    return bool(np.all(counts == 1) and np.all(np.diff(fitted) > 0))
+    """Return whether each sample is in one part of a fold, once."""
+    counts = np.bincount(np.concatenate(fold), minlength=n_samples)
+    return bool(np.all(counts == 1))
 
 
 @contextmanager
@@ -167,23 +164,35 @@ def _divide(
 def _divide_in_place(
     X: npt.NDArray[Any], fitted: npt.NDArray[np.intp], validated: npt.NDArray[np.intp]
 ) -> Iterator[Parts]:
-    """Yield the same as `_divide`, for a fold that covers all samples; copy only the held-out ones.
+    """Yield the same as `_divide`, for a fold that covers all samples, without a copy.
 
-    Until the end of the block, the other samples are the first rows of `X`. They move up in
-    ascending order, so that none is overwritten before it has moved, and back in descending order.
+    Until the end of the block, the rows of `X` are in another order: first those that the
+    classifier is fitted to, then the held-out ones.
     """
-    kept = X[validated]
-    starts = range(0, len(fitted), _BLOCK_ROWS)
-    for start in starts:
-        block = fitted[start : start + _BLOCK_ROWS]
-        X[start : start + len(block)] = X[block]
+    order = np.concatenate([fitted, validated])
+    _reorder(X, order)
     try:
-        yield X[: len(fitted)], kept
+        yield X[: len(fitted)], X[len(fitted) :]
     finally:
-        for start in reversed(starts):
-            block = fitted[start : start + _BLOCK_ROWS]
-            X[block] = X[start : start + len(block)].copy()
-        X[validated] = kept
+        _reorder(X, np.argsort(order))
+
+
+def _reorder(X: npt.NDArray[Any], order: npt.NDArray[np.intp]) -> None:
+    """Permute the rows of an array in place: its row i becomes what was its row ``order[i]``."""
+    sources = order.tolist()
+    is_moved = [False] * len(sources)
+    for first in range(len(sources)):
+        if is_moved[first] or sources[first] == first:
+            continue
+        # Each row of a cycle moves to where the one before it has left.
+        kept = X[first].copy()
+        target = first
+        while (source := sources[target]) != first:
+            X[target] = X[source]
+            is_moved[target] = True
+            target = source
+        X[target] = kept
+        is_moved[target] = True
 
 
 def _log_scores(classifier: Any, X: npt.NDArray[Any]) -> Float64Array:

@@ -74,10 +74,14 @@ def fit(model: Pipeline, train: LabelledImages, folds: list[TrainTest]) -> Pipel
     from sklearn.tree import DecisionTreeClassifier
 
     calibrated = model[-1]
-    is_forest = hasattr(calibrated.classifier, "n_jobs")
-    is_tree = isinstance(calibrated.classifier, DecisionTreeClassifier)
+    classifier = calibrated.classifier
+    is_forest = hasattr(classifier, "n_jobs")
+    is_tree = isinstance(classifier, DecisionTreeClassifier)
     if is_forest:
-        calibrated.classifier.n_jobs = -1
+        from handwriting.models.forest import CompressedForest
+
+        classifier.n_jobs = -1
+        calibrated.classifier = CompressedForest(classifier)
     # The other classifiers use all cores, or a cluster, for each fit.
     with cluster.parallel_fits(-1 if is_tree and train.pixels.size <= _PARALLEL_PIXELS else 1):
         # Trees are fitted to samples in single precision, so they are converted only once.
@@ -85,6 +89,8 @@ def fit(model: Pipeline, train: LabelledImages, folds: list[TrainTest]) -> Pipel
         features = _compute_features(model[:-1], train, dtype)
         calibrated.fit(features, train.labels, folds=folds)
     if is_forest:
+        del features  # the expanded trees need the memory
+        calibrated.classifier, calibrated.classifier_ = classifier, calibrated.classifier_.expand()
         # Threads add up the trees' votes in the order in which they finish, which changes the last
         # bits of the sums from one prediction to the next.
         calibrated.classifier.n_jobs = calibrated.classifier_.n_jobs = None
