@@ -1,35 +1,40 @@
-"""Measures the support vector classifier on tables of deformed digits; writes ``scale.md``.
+"""Measures the support vector classifier on tables of deformed digits; writes a report.
 
-    python -m benchmarks.scale [--images 60000 120000 240000 1000000]
+    python -m benchmarks.scale [--images 60000 1000000] [--implementations handwriting]
 
-Needs MNIST's arrays, which `make run` writes. Each fit runs in a process of its own, on all cores;
-nothing else should run on the machine.
+The results are in ``scale.csv``, the report ``scale.md`` is made from them. Both are written after
+each fit; results that are not measured again stay in them. Needs MNIST's arrays, which `make run`
+writes. Each fit runs in a process of its own, on all cores; nothing else should run on the machine.
+All fits take half an hour on two cores.
 """
 
 import argparse
+import csv
 import json
-import os
-import platform
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import deform, svc
+from benchmarks import deform, provenance, svc
 from benchmarks.deformation import Distortion
 from handwriting.common import images
 from handwriting.common.images import LabelledImages
 from handwriting.common.stage import paths
 from handwriting.evaluation import statistics
 
+RESULTS = Path(__file__).with_suffix(".csv")
 REPORT = Path(__file__).with_suffix(".md")
-SIZES = [60_000, 120_000, 240_000, 1_000_000]
-# Sizes that the other implementations fit in a few minutes.
-OTHER_SIZES = {svc.SKLEARNEX: [60_000, 120_000, 240_000], svc.SKLEARN: [15_000, 30_000]}
+# Training images. The other implementations fit so many in a few minutes.
+SIZES = {
+    svc.OURS: [60_000, 120_000, 240_000, 1_000_000],
+    svc.SKLEARNEX: [60_000, 120_000, 240_000],
+    svc.SKLEARN: [15_000, 30_000],
+}
 # What the times of the other implementations are extrapolated to.
 LARGEST = 1_000_000
 # The largest published table of deformed digits.
@@ -38,6 +43,10 @@ N_PIXELS = 784
 # Field of the elastic deformation, in pixels.
 MILD, STRONG = 0.7, 2.0
 STRONG_SIZE = 120_000
+# All fits, in the order of the table: implementation, number of images, field.
+CASES = [(svc.OURS, n_images, MILD) for n_images in SIZES[svc.OURS]]
+CASES += [(svc.OURS, STRONG_SIZE, STRONG)]
+CASES += [(name, size, MILD) for name in SIZES if name != svc.OURS for size in SIZES[name]]
 # Cache size in MB for so many images; the default for others.
 CACHE_SIZES = {1_000_000: 400}
 DEFAULT_CACHE_SIZE = 200
@@ -62,6 +71,10 @@ class Fit:
         Number of support vectors.
     mistakes : int
         On MNIST's 10,000 test images.
+    date : str
+        Day of the measurement, YYYY-MM-DD.
+    machine : str
+        Processor, number of cores, version of Python.
     """
 
     implementation: str
@@ -72,6 +85,8 @@ class Fit:
     memory: float
     n_vectors: int
     mistakes: int
+    date: str
+    machine: str
 
     @property
     def cache_size(self) -> int:
@@ -80,32 +95,66 @@ class Fit:
 
 
 def main() -> None:
-    """Measure one fit and print it, or all and write the report."""
+    """Measure one fit and print it, or several and write the results and the report."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--images", type=int, nargs="+", default=SIZES, help="training images")
-    parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--images", type=int, nargs="+", help="only these numbers of images")
+    parser.add_argument("--implementations", nargs="+", choices=SIZES, default=list(SIZES))
+    parser.add_argument("--measure", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.measure is not None:
-        implementation, amplitude = arguments.measure
+        implementation, n_images, amplitude = arguments.measure
         mnist = images.load(paths.flat("mnist"))
-        fit = measure(mnist, implementation, arguments.images[0], float(amplitude))
-        print(json.dumps(asdict(fit)))
+        print(json.dumps(asdict(measure(mnist, implementation, int(n_images), float(amplitude)))))
         return
-    mild = [run_in_process(svc.OURS, n_images, MILD) for n_images in arguments.images]
-    strong = run_in_process(svc.OURS, STRONG_SIZE, STRONG)
-    others = [
-        run_in_process(implementation, n_images, MILD)
-        for implementation, sizes in OTHER_SIZES.items()
-        for n_images in sizes
-    ]
-    REPORT.write_text(render_report(mild, strong, others), encoding="utf-8", newline="\n")
-    print(f"wrote {REPORT}", file=sys.stderr)
+    fits = read_results(RESULTS)
+    for case in CASES:
+        if case[0] not in arguments.implementations:
+            continue
+        if arguments.images is not None and case[1] not in arguments.images:
+            continue
+        found = run_in_process(*case)
+        fits = [fit for fit in fits if key(fit) != case] + [found]
+        write_results(fits, RESULTS)
+        REPORT.write_text(render_report(fits), encoding="utf-8", newline="\n")
+
+
+def key(fit: Fit) -> tuple[str, int, float]:
+    """Return what is fitted to what; a later fit replaces one with the same key."""
+    return fit.implementation, fit.n_images, fit.amplitude
+
+
+def read_results(path: Path) -> list[Fit]:
+    """Return the fits that `write_results` wrote."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return [
+            Fit(
+                row["implementation"],
+                int(row["n_images"]),
+                float(row["amplitude"]),
+                float(row["seconds"]),
+                float(row["cpu_seconds"]),
+                float(row["memory"]),
+                int(row["n_vectors"]),
+                int(row["mistakes"]),
+                row["date"],
+                row["machine"],
+            )
+            for row in csv.DictReader(file)
+        ]
+
+
+def write_results(fits: list[Fit], path: Path) -> None:
+    """Write fits as CSV, in the order of the table."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(Fit)], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(fit) for fit in sorted(fits, key=lambda fit: CASES.index(key(fit))))
 
 
 def run_in_process(implementation: str, n_images: int, amplitude: float) -> Fit:
     """Measure a fit in a new process and print it to stderr."""
-    command = [sys.executable, "-m", "benchmarks.scale", "--images", str(n_images)]
-    command += ["--measure", implementation, str(amplitude)]
+    command = [sys.executable, "-m", "benchmarks.scale"]
+    command += ["--measure", implementation, str(n_images), str(amplitude)]
     completed = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
     print(completed.stdout, end="", file=sys.stderr, flush=True)
     return Fit(**json.loads(completed.stdout))
@@ -125,11 +174,21 @@ def measure(mnist: LabelledImages, implementation: str, n_images: int, amplitude
     wall, processor = time.perf_counter(), time.process_time()
     model.fit(X, y)
     wall, processor = time.perf_counter() - wall, time.process_time() - processor
-    memory = svc.peak_memory()
+    memory = round(svc.peak_memory(), 1)
     test = mnist.take(np.arange(deform.N_TRAIN, len(mnist)))
     mistakes = int(np.sum(model.predict(to_unit(test.pixels)) != test.labels))
-    n_vectors = len(model.support_)
-    return Fit(implementation, n_images, amplitude, wall, processor, memory, n_vectors, mistakes)
+    return Fit(
+        implementation,
+        n_images,
+        amplitude,
+        round(wall, 3),
+        round(processor, 3),
+        memory,
+        n_vectors=len(model.support_),
+        mistakes=mistakes,
+        date=provenance.today(),
+        machine=provenance.machine(),
+    )
 
 
 def to_unit(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -137,8 +196,11 @@ def to_unit(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.divide(pixels, np.float32(255), dtype=np.float32)
 
 
-def render_report(mild: list[Fit], strong: Fit, others: list[Fit]) -> str:
-    """Return the report in Markdown."""
+def render_report(fits: list[Fit]) -> str:
+    """Return the report in Markdown; at least two sizes of this project's fits are needed."""
+    fits = sorted(fits, key=lambda fit: CASES.index(key(fit)))
+    mild = [fit for fit in fits if (fit.implementation, fit.amplitude) == (svc.OURS, MILD)]
+    others = [fit for fit in fits if fit.implementation != svc.OURS]
     parameters = "{kernel} kernel, C = {C:g}, gamma = {gamma:g}".format(**svc.PARAMETERS)
     header = (
         "| | images | field (pixels) | cache size (MB) | fit (s) | processor time (s) "
@@ -152,19 +214,17 @@ def render_report(mild: list[Fit], strong: Fit, others: list[Fit]) -> str:
                 "MNIST's 60,000 training images and deformed copies of them "
                 "(`benchmarks/deform.py`): rotated and slanted by up to 0.1 radians, scaled by up "
                 "to 5 %, with an elastic field of the given size. Pixel values from 0 to 1, "
-                f"float32; {parameters}. One run of each fit. The memory includes the samples. "
-                "Mistakes are those on MNIST's 10,000 test images, with the exact 95 % interval "
-                "of the error."
+                f"float32; {parameters}. One run of each fit, measured "
+                f"{provenance.describe_dates(fit.date for fit in fits)}. The memory includes the "
+                "samples. Mistakes are those on MNIST's 10,000 test images, with the exact 95 % "
+                "interval of the error."
             ),
             "",
-            *svc.wrap(
-                f"Machine: {svc.processor_name()}, {os.cpu_count()} cores; "
-                f"Python {platform.python_version()}."
-            ),
+            *svc.wrap(f"Machine: {provenance.describe_machines(fit.machine for fit in fits)}."),
             "",
             header,
             "|---|---|---|---|---|---|---|---|---|---|",
-            *map(render_row, [*mild, strong, *others]),
+            *map(render_row, fits),
             "",
             *svc.wrap(describe_growth(mild)),
             "",

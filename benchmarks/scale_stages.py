@@ -13,7 +13,6 @@ import argparse
 import csv
 import json
 import os
-import platform
 import resource
 import shutil
 import subprocess
@@ -22,13 +21,12 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from benchmarks import svc
+from benchmarks import provenance, svc
 from handwriting.common.stage import paths
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -206,9 +204,8 @@ def run(command: Sequence[str], folder: Path, n_images: int) -> Run:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
         raise subprocess.CalledProcessError(process.returncode, command)
-    today = datetime.now(UTC).date().isoformat()
-    machine = f"{svc.processor_name()}, {os.cpu_count()} cores; Python {platform.python_version()}"
-    found = Run(" ".join([stage, *models]), n_images, seconds, *used(usage), today, machine)
+    name = " ".join([stage, *models])
+    found = Run(name, n_images, seconds, *used(usage), provenance.today(), provenance.machine())
     if stage != "evaluate":
         return found
     metrics = json.loads((folder / paths.metrics(dataset, *models)).read_bytes())
@@ -227,8 +224,6 @@ def render_report(runs: Sequence[Run]) -> str:
     stages = list(dict.fromkeys(run.stage for run in runs))
     mistakes = {(run.stage, run.n_images): run.mistakes for run in runs if run.mistakes is not None}
     evaluated = dict.fromkeys(stage for stage, _ in mistakes)
-    dates = sorted({run.date for run in runs})
-    machines = sorted({run.machine for run in runs})
     by_name = {(run.stage, run.n_images): run for run in runs}
     titles = " | ".join(f"{n_images:,}" for n_images in sizes)
     return "\n".join(
@@ -245,10 +240,10 @@ def render_report(runs: Sequence[Run]) -> str:
                 "use the first thousands of images only, whatever the size of the table. `train` "
                 "fits each model twice: to all images, and to five sixths of them for the "
                 "calibration. One run each, on all cores, without DVC, measured "
-                f"{'on ' + dates[0] if len(dates) == 1 else f'from {dates[0]} to {dates[-1]}'}."
+                f"{provenance.describe_dates(run.date for run in runs)}."
             ),
             "",
-            *svc.wrap(f"Machine: {' / '.join(machines)}."),
+            *svc.wrap(f"Machine: {provenance.describe_machines(run.machine for run in runs)}."),
             "",
             "## Time and peak memory",
             "",

@@ -7,7 +7,6 @@ machine.
 """
 
 import os
-import platform
 import sys
 import time
 from collections.abc import Callable
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 from sklearn.datasets import make_circles, make_classification, make_moons
 from sklearn.decomposition import PCA
 
-from benchmarks import svc
+from benchmarks import provenance, svc
 from handwriting.common import images
 from handwriting.common.stage import paths, read_params
 from handwriting.models import pipeline
@@ -300,10 +299,7 @@ def render_report(results: list[Result], new_results: list[Result]) -> str:
             "its trial included, relative to the fastest of the three forced ones."
         ),
         "",
-        *svc.wrap(
-            f"Machine: {svc.processor_name()}, {os.cpu_count()} cores; "
-            f"Python {platform.python_version()}."
-        ),
+        *svc.wrap(f"Machine: {provenance.machine()}."),
         "",
         "## Problems by which the choice was made",
         "",

@@ -28,6 +28,7 @@ from unittest.mock import patch
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks import provenance
 from handwriting.data.datasets import parse_idx
 from handwriting.models.svm.threads import blas_threads
 
@@ -267,7 +268,7 @@ def describe_run(repeats: int) -> list[str]:
         ),
         "",
         *wrap(
-            f"Machine: {processor_name()}, {os.cpu_count()} cores; "
+            f"Machine: {provenance.processor_name()}, {os.cpu_count()} cores; "
             f"Python {platform.python_version()}, {versions}."
         ),
         "",
@@ -365,16 +366,6 @@ def installed_version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "not installed"
-
-
-def processor_name() -> str:
-    """Return the processor's name as reported by the operating system."""
-    information = Path("/proc/cpuinfo")
-    if information.exists():
-        for line in information.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def main() -> None:

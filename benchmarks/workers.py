@@ -8,7 +8,6 @@ this machine; each worker has one thread and one core. Nothing else should run o
 
 import argparse
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -23,7 +22,7 @@ from typing import Any
 import numpy as np
 from joblib import parallel_config
 
-from benchmarks import svc
+from benchmarks import provenance, svc
 from handwriting.common import images
 from handwriting.common.stage import paths
 from handwriting.common.stage.cluster import VARIABLE
@@ -167,10 +166,7 @@ def render_report(times: Times, repeats: int) -> str:
                 "alternately with one and with two workers."
             ),
             "",
-            *svc.wrap(
-                f"Machine: {svc.processor_name()}, {os.cpu_count()} cores; "
-                f"Python {platform.python_version()}."
-            ),
+            *svc.wrap(f"Machine: {provenance.machine()}."),
             "",
             "| work | one worker | two workers | times as fast |",
             "|---|---|---|---|",

@@ -1,3 +1,6 @@
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.stats import binomtest
@@ -8,21 +11,35 @@ from handwriting.common.images import LabelledImages
 
 
 def make_fit(n_images: int, seconds: float, n_vectors: int, implementation: str = svc.OURS) -> Fit:
-    return Fit(implementation, n_images, 0.7, seconds, 2 * seconds, 1500.0, n_vectors, 120)
+    processor_time, memory, mistakes = 2 * seconds, 1500.0, 120
+    return Fit(
+        implementation,
+        n_images,
+        0.7,
+        seconds,
+        processor_time,
+        memory,
+        n_vectors,
+        mistakes,
+        "2026-01-02",
+        "a machine",
+    )
 
 
 def make_others() -> list[Fit]:
     """Return fits of the other implementations, whose time grows with the square of the size."""
     return [
         make_fit(n_images, n_images**2 / 1e8, 1000, implementation)
-        for implementation, sizes in scale.OTHER_SIZES.items()
+        for implementation, sizes in scale.SIZES.items()
+        if implementation != svc.OURS
         for n_images in sizes
     ]
 
 
 def test_the_exponents_are_those_of_the_fits() -> None:
     mild = [make_fit(60_000, 10, 1000), make_fit(240_000, 80, 2000)]
-    text = scale.render_report(mild, make_fit(120_000, 50, 3000), make_others())
+    strong = replace(make_fit(120_000, 50, 3000), amplitude=scale.STRONG)
+    text = scale.render_report([*make_others(), strong, *reversed(mild)])
     text = text.replace("\n", " ")
     assert "the power 1.50 of the number of images" in text
     assert "support vectors with the power 0.50" in text
@@ -50,3 +67,17 @@ def test_a_fit_is_measured_and_scored(
     assert fit.seconds > 0
     assert fit.cpu_seconds > 0
     assert fit.memory > 50
+
+
+def test_written_results_are_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "results.csv"
+    fits = [make_fit(60_000, 10.5, 1000), *make_others()]
+    scale.write_results(list(reversed(fits)), path)
+    assert scale.read_results(path) == sorted(
+        fits, key=lambda fit: scale.CASES.index(scale.key(fit))
+    )
+
+
+def test_the_report_is_made_from_the_results() -> None:
+    found = scale.render_report(scale.read_results(scale.RESULTS))
+    assert scale.REPORT.read_text(encoding="utf-8") == found
