@@ -87,7 +87,8 @@ class CalibratedClassifier(ClassifierMixin, BaseEstimator):
             and of the held-out samples that it scores. At least one fold.
         """
         self.classes_ = np.unique(y)
-        # The classifier that is kept comes last: beside it, the others would need memory.
+        # The classifier that is kept comes last: beside it, the other fits would need memory.
+        novelty = clone(self.novelty).fit(X, y)
         parallel = Parallel(prefer="threads")
         in_place = parallel.n_jobs == 1 and X.flags.writeable
         fits = [
@@ -102,7 +103,7 @@ class CalibratedClassifier(ClassifierMixin, BaseEstimator):
         targets = np.searchsorted(self.classes_, y[held_out])
         self.exponent_ = _best_exponent(np.concatenate(scores), targets)
         self.classifier_ = classifier
-        self.novelty_ = clone(self.novelty).fit(X, y)
+        self.novelty_ = novelty
         return self
 
     def predict_proba(self, X: npt.NDArray[Any]) -> Float64Array:
