@@ -139,12 +139,6 @@ def mnist_gradients(n_samples: int) -> Samples:
     return model[:-1].fit_transform(train.pixels), train.labels
 
 
-def checkerboard(n_samples: int) -> Samples:
-    """Return points on a board of 8×8 squares, two classes."""
-    X = np.random.default_rng(0).random((n_samples, 2), dtype=np.float32)
-    return X, np.floor(8 * X).astype(int).sum(axis=1) % 2
-
-
 def generated(made: tuple[NDArray[Any], NDArray[Any]]) -> Samples:
     """Return samples of scikit-learn in single precision."""
     X, y = made
@@ -207,7 +201,6 @@ NEW_CASES = [
     Case("MNIST, a fifth of the labels random", lambda: mnist_with_noise(10_000), {"gamma": 0.02}),
     Case("MNIST, 7×7 pixels", lambda: mnist_in_7_rows(20_000), {"C": 1, "gamma": 0.1}),
     Case("MNIST, gradients", lambda: mnist_gradients(20_000), {"C": 10, "gamma": 0.1}),
-    Case("checkerboard", lambda: checkerboard(20_000), {"C": 100, "gamma": 10}),
     Case(
         "two moons",
         lambda: generated(make_moons(20_000, noise=0.25, random_state=0)),
