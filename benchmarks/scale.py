@@ -2,32 +2,31 @@
 
     python -m benchmarks.scale [--images 60000 1000000] [--implementations handwriting]
 
-The results are in ``scale.csv``, the report ``scale.md`` is made from them. Both are written after
-each fit; results that are not measured again stay in them. Needs MNIST's arrays, which `make run`
+The results are in ``scale.jsonl``; the report ``scale.md`` is made from them. Both are written
+after each fit; results that are not measured again stay in them. Needs MNIST's arrays, which `make run`
 writes. Each fit runs in a process of its own, on all cores; nothing else should run on the machine.
 All fits take half an hour on two cores.
 """
 
 import argparse
-import csv
 import json
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import deform, provenance, svc
+from benchmarks import deform, provenance, results, svc
 from benchmarks.deformation import Distortion
 from handwriting.common import images
 from handwriting.common.images import LabelledImages
 from handwriting.common.stage import paths
 from handwriting.evaluation import statistics
 
-RESULTS = Path(__file__).with_suffix(".csv")
+RESULTS = Path(__file__).with_suffix(".jsonl")
 REPORT = Path(__file__).with_suffix(".md")
 # Training images. The other implementations fit so many in a few minutes.
 SIZES = {
@@ -106,15 +105,15 @@ def main() -> None:
         mnist = images.load(paths.flat("mnist"))
         print(json.dumps(asdict(measure(mnist, implementation, int(n_images), float(amplitude)))))
         return
-    fits = read_results(RESULTS)
+    fits = results.read(Fit, RESULTS)
     for case in CASES:
         if case[0] not in arguments.implementations:
             continue
         if arguments.images is not None and case[1] not in arguments.images:
             continue
         found = run_in_process(*case)
-        fits = [fit for fit in fits if key(fit) != case] + [found]
-        write_results(fits, RESULTS)
+        fits = in_order([fit for fit in fits if key(fit) != case] + [found])
+        results.write(fits, RESULTS)
         REPORT.write_text(render_report(fits), encoding="utf-8", newline="\n")
 
 
@@ -123,32 +122,9 @@ def key(fit: Fit) -> tuple[str, int, float]:
     return fit.implementation, fit.n_images, fit.amplitude
 
 
-def read_results(path: Path) -> list[Fit]:
-    """Return the fits that `write_results` wrote."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return [
-            Fit(
-                row["implementation"],
-                int(row["n_images"]),
-                float(row["amplitude"]),
-                float(row["seconds"]),
-                float(row["cpu_seconds"]),
-                float(row["memory"]),
-                int(row["n_vectors"]),
-                int(row["mistakes"]),
-                row["date"],
-                row["machine"],
-            )
-            for row in csv.DictReader(file)
-        ]
-
-
-def write_results(fits: list[Fit], path: Path) -> None:
-    """Write fits as CSV, in the order of the table."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Fit)], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(asdict(fit) for fit in sorted(fits, key=lambda fit: CASES.index(key(fit))))
+def in_order(fits: list[Fit]) -> list[Fit]:
+    """Return fits in the order of the table."""
+    return sorted(fits, key=lambda fit: CASES.index(key(fit)))
 
 
 def run_in_process(implementation: str, n_images: int, amplitude: float) -> Fit:
@@ -198,7 +174,7 @@ def to_unit(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def render_report(fits: list[Fit]) -> str:
     """Return the report in Markdown; at least two sizes of this project's fits are needed."""
-    fits = sorted(fits, key=lambda fit: CASES.index(key(fit)))
+    fits = in_order(fits)
     mild = [fit for fit in fits if (fit.implementation, fit.amplitude) == (svc.OURS, MILD)]
     others = [fit for fit in fits if fit.implementation != svc.OURS]
     parameters = "{kernel} kernel, C = {C:g}, gamma = {gamma:g}".format(**svc.PARAMETERS)

@@ -2,15 +2,14 @@
 
     python -m benchmarks.scale_stages [--images 60000 250000 1000000] [--models svc forest]
 
-The results are in ``scale_stages.csv``, the report ``scale_stages.md`` is made from them. Both are
-written after each stage; results that are not measured again stay in them. Needs MNIST's arrays,
+The results are in ``scale_stages.jsonl``; the report ``scale_stages.md`` is made from them. Both
+are written after each stage; results that are not measured again stay in them. Needs MNIST's arrays,
 which `make run` writes. For each number of training images, a table is made and the stages of one
 dataset run one after the other in a temporary folder, without DVC, each in a process of its own;
 nothing else should run on the machine. All sizes take about two hours on two cores.
 """
 
 import argparse
-import csv
 import json
 import os
 import resource
@@ -20,17 +19,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from benchmarks import provenance, svc
+from benchmarks import provenance, results, svc
 from handwriting.common.stage import paths
 
 PROJECT = Path(__file__).resolve().parents[1]
-RESULTS = Path(__file__).with_suffix(".csv")
+RESULTS = Path(__file__).with_suffix(".jsonl")
 REPORT = Path(__file__).with_suffix(".md")
 SIZES = [60_000, 250_000, 1_000_000]
 # The dataset whose settings the tables get.
@@ -86,7 +85,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, nargs="+", default=SIZES, help="training images")
     parser.add_argument("--models", nargs="*", default=MODELS, choices=MODELS)
     arguments = parser.parse_args()
-    runs = read_results(RESULTS)
+    runs = results.read(Run, RESULTS)
     for n_images in arguments.images:
         with tempfile.TemporaryDirectory(prefix="scale-") as name:
             folder = Path(name)
@@ -99,7 +98,7 @@ def main() -> None:
                 found = run(command, folder, n_images)
                 print(json.dumps(asdict(found)), flush=True)
                 runs = [other for other in runs if key(other) != key(found)] + [found]
-                write_results(runs, RESULTS)
+                results.write(sorted(runs, key=key), RESULTS)
                 REPORT.write_text(render_report(runs), encoding="utf-8", newline="\n")
 
 
@@ -107,37 +106,6 @@ def key(run: Run) -> tuple[int, int]:
     """Return the position of a run in the table; a later run replaces one with the same key."""
     stages = [" ".join([stage, *model]) for stage, _, *model in commands(MODELS)]
     return stages.index(run.stage), run.n_images
-
-
-def read_results(path: Path) -> list[Run]:
-    """Return the runs that `write_results` wrote."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return [
-            Run(
-                row["stage"],
-                int(row["n_images"]),
-                float(row["seconds"]),
-                float(row["cpu_seconds"]),
-                float(row["memory"]),
-                row["date"],
-                row["machine"],
-                int(row["mistakes"]) if row["mistakes"] else None,
-            )
-            for row in csv.DictReader(file)
-        ]
-
-
-def write_results(runs: Sequence[Run], path: Path) -> None:
-    """Write runs as CSV, in the order of the stages and sizes."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Run)], lineterminator="\n")
-        writer.writeheader()
-        for found in sorted(runs, key=key):
-            rounded = {
-                name: round(value, 3) if isinstance(value, float) else value
-                for name, value in asdict(found).items()
-            }
-            writer.writerow(rounded)
 
 
 def write_table(path: Path, n_images: int) -> None:
@@ -200,7 +168,7 @@ def run(command: Sequence[str], folder: Path, n_images: int) -> Run:
         stdout=sys.stderr,
     )
     _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - start
+    seconds = round(time.perf_counter() - start, 3)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
         raise subprocess.CalledProcessError(process.returncode, command)
@@ -214,7 +182,7 @@ def run(command: Sequence[str], folder: Path, n_images: int) -> Run:
 
 def used(usage: resource.struct_rusage) -> tuple[float, float]:
     """Return processor time in seconds and peak memory in GB."""
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e9
+    return round(usage.ru_utime + usage.ru_stime, 3), round(usage.ru_maxrss * 1024 / 1e9, 3)
 
 
 def render_report(runs: Sequence[Run]) -> str:

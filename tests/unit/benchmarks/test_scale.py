@@ -1,11 +1,10 @@
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from benchmarks import deform, scale, svc
+from benchmarks import deform, results, scale, svc
 from benchmarks.scale import Fit
 from handwriting.common.images import LabelledImages
 
@@ -69,15 +68,6 @@ def test_a_fit_is_measured_and_scored(
     assert fit.memory > 50
 
 
-def test_written_results_are_read_again(tmp_path: Path) -> None:
-    path = tmp_path / "results.csv"
-    fits = [make_fit(60_000, 10.5, 1000), *make_others()]
-    scale.write_results(list(reversed(fits)), path)
-    assert scale.read_results(path) == sorted(
-        fits, key=lambda fit: scale.CASES.index(scale.key(fit))
-    )
-
-
 def test_the_report_is_made_from_the_results() -> None:
-    found = scale.render_report(scale.read_results(scale.RESULTS))
+    found = scale.render_report(results.read(Fit, scale.RESULTS))
     assert scale.REPORT.read_text(encoding="utf-8") == found

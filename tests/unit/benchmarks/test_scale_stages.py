@@ -3,7 +3,7 @@ from pathlib import Path
 
 import yaml
 
-from benchmarks import scale_stages
+from benchmarks import results, scale_stages
 from benchmarks.scale_stages import Run
 from handwriting.common.params import schema
 from tests.helpers import PROJECT
@@ -53,13 +53,6 @@ def test_the_report_has_a_column_for_each_size_and_the_exponents() -> None:
     assert "Machine: a machine." in text
 
 
-def test_written_results_are_read_again(tmp_path: Path) -> None:
-    path = tmp_path / "results.csv"
-    runs = [make_run("split", 250_000, 5.25), make_run("evaluate svc", 60_000, 3.0, mistakes=46)]
-    scale_stages.write_results(list(reversed(runs)), path)
-    assert scale_stages.read_results(path) == runs
-
-
 def test_the_report_is_made_from_the_results() -> None:
-    found = scale_stages.render_report(scale_stages.read_results(scale_stages.RESULTS))
+    found = scale_stages.render_report(results.read(Run, scale_stages.RESULTS))
     assert scale_stages.REPORT.read_text(encoding="utf-8") == found
