@@ -3,9 +3,9 @@
     python -m benchmarks.scale [--images 60000 1000000] [--implementations handwriting]
 
 The results are in ``scale.jsonl``; the report ``scale.md`` is made from them. Both are written
-after each fit; results that are not measured again stay in them. Needs MNIST's arrays, which `make run`
-writes. Each fit runs in a process of its own, on all cores; nothing else should run on the machine.
-All fits take half an hour on two cores.
+after each fit; results that are not measured again stay in them. Needs MNIST's arrays, which `make
+run` writes. Each fit runs in a process of its own, on all cores; nothing else should run on the
+machine. All fits take half an hour on two cores.
 """
 
 import argparse

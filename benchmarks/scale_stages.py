@@ -3,10 +3,10 @@
     python -m benchmarks.scale_stages [--images 60000 250000 1000000] [--models svc forest]
 
 The results are in ``scale_stages.jsonl``; the report ``scale_stages.md`` is made from them. Both
-are written after each stage; results that are not measured again stay in them. Needs MNIST's arrays,
-which `make run` writes. For each number of training images, a table is made and the stages of one
-dataset run one after the other in a temporary folder, without DVC, each in a process of its own;
-nothing else should run on the machine. All sizes take about two hours on two cores.
+are written after each stage; results that are not measured again stay in them. Needs MNIST's
+arrays, which `make run` writes. For each number of training images, a table is made and the stages
+of one dataset run one after the other in a temporary folder, without DVC, each in a process of its
+own; nothing else should run on the machine. All sizes take about two hours on two cores.
 """
 
 import argparse

@@ -3,6 +3,7 @@ import re
 import resource
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -48,6 +49,23 @@ def test_a_loaded_model_predicts_the_same(kind: str, digits: LabelledImages, pat
     np.testing.assert_array_equal(
         loaded[-1].novelty_.score_samples(features), model[-1].novelty_.score_samples(features)
     )
+
+
+def test_a_large_model_is_loaded_from_a_temporary_file(
+    digits: LabelledImages, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = []
+    create = tempfile.SpooledTemporaryFile
+    monkeypatch.setattr(
+        tempfile, "SpooledTemporaryFile", lambda size: files.append(create(size)) or files[-1]
+    )
+    model = fit_digits("tree", digits)
+    persistence.save(model, path)
+    monkeypatch.setattr(persistence, "_MAX_BYTES_IN_MEMORY", path.stat().st_size // 2)
+    loaded = persistence.load(path)
+    assert files[0]._rolled
+    assert files[0].closed
+    np.testing.assert_array_equal(loaded.predict(digits.pixels), model.predict(digits.pixels))
 
 
 @pytest.mark.parametrize("kind", HYPERPARAMETERS)
