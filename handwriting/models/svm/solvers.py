@@ -30,11 +30,17 @@ SOLVER_VARIABLE = "HANDWRITING_SVC_SOLVER"
 # the savings. Measured on MNIST.
 _ACTIVE_SET_PAIR_SAMPLES = {"onedal": 800, "libsvm": 200}
 
-# Where more than this share of the samples of a trial are support vectors, oneDAL is faster than
-# active sets, and where libsvm needs more iterations per sample, each other solver is: active sets
-# repeat iterations (benchmarks/solvers.md).
-_MAX_SUPPORT_SHARE = 0.5
-_MAX_ITERATIONS = 2.5
+# Active sets are selected if the share of support vectors times the iterations per sample is at
+# most this limit, by the solver used otherwise, times features^0.4. Support vectors and iterations
+# cost active sets more time than other solvers, kernel values of many features less. Fitted to the
+# times of 97 problems (benchmarks/solvers.md).
+_MAX_WORK = {"onedal": 0.03, "libsvm": 0.3}
+_FEATURES_EXPONENT = 0.4
+
+# Maximum number of values (features times mean samples of a pair of classes), and share of support
+# vectors, up to which libsvm is faster than both: it has the least overhead.
+_LIBSVM_VALUES = 25_000
+_LIBSVM_SUPPORT_SHARE = 0.3
 
 # The iteration limit that sklearnex sets for max_iter=-1. It does not warn on reaching it.
 _ONEDAL_ITERATIONS = 10_000
@@ -215,9 +221,12 @@ def _fastest_solver(task: _Task) -> str:
     if np.sort(task.counts)[-2:].sum() < _ACTIVE_SET_PAIR_SAMPLES[fallback]:
         return fallback
     found = trial.run(task.problem, task.settings)
-    suits = found.iterations <= _MAX_ITERATIONS and (
-        fallback == "libsvm" or found.support_share <= _MAX_SUPPORT_SHARE
-    )
+    n_features = task.X.shape[1]
+    pair_values = n_features * 2 * task.counts.mean()
+    if pair_values <= _LIBSVM_VALUES and found.support_share <= _LIBSVM_SUPPORT_SHARE:
+        return "libsvm"
+    work = found.support_share * found.iterations
+    suits = work <= _MAX_WORK[fallback] * n_features**_FEATURES_EXPONENT
     return "active_set" if suits else fallback
 
 

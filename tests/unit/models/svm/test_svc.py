@@ -393,7 +393,8 @@ def test_problem_size_selects_the_solver(monkeypatch):
     X, y = small_problem(n_classes=2)  # forty samples of five features
     assert SVC().fit(X, y).solver_ != "active_set"
     monkeypatch.setattr(solvers, "_ACTIVE_SET_PAIR_SAMPLES", {"onedal": 40, "libsvm": 40})
-    monkeypatch.setattr(solvers, "_MAX_SUPPORT_SHARE", 1.0)
+    monkeypatch.setattr(solvers, "_MAX_WORK", {"onedal": np.inf, "libsvm": np.inf})
+    monkeypatch.setattr(solvers, "_LIBSVM_VALUES", 0)
     assert SVC().fit(X, y).solver_ == "active_set"
     assert SVC(kernel="sigmoid").fit(X, y).solver_ == "libsvm"
 
@@ -420,6 +421,13 @@ def test_a_trial_selects_the_solver(monkeypatch, distance, C, with_onedal, witho
     assert model.fit(*overlapping(distance)).solver_ == with_onedal
     monkeypatch.setattr(solvers, "_onedal_obstacle", lambda task: "it is not installed")
     assert model.fit(*overlapping(distance)).solver_ == without
+
+
+def test_libsvm_is_selected_for_few_values_and_support_vectors():
+    model = SVC()
+    assert model.fit(*overlapping(4.0, n_features=2)).solver_ == "libsvm"
+    assert model.fit(*overlapping(4.0, n_features=20)).solver_ == "active_set"
+    assert model.fit(*overlapping(0.0, n_features=2)).solver_ != "active_set"
 
 
 @pytest.mark.parametrize("solver", SOLVERS)

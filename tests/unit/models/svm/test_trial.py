@@ -36,6 +36,28 @@ def test_a_trial_is_that_of_libsvm_on_the_same_samples():
     )  # from another order of samples
 
 
+@pytest.mark.parametrize("distance", [0.0, 0.2, 0.5])
+def test_the_share_of_support_vectors_is_that_of_the_whole_problem(distance):
+    random = np.random.default_rng(0)
+    classes = np.arange(10_000) % 2
+    X = random.normal(size=(10_000, 20)) + distance * classes[:, np.newaxis]
+    kernel = Kernel("rbf", gamma=0.05, coef0=0.0, degree=3)
+    problem = Problem(X, squared_norms(X), classes, np.ones(10_000), kernel)
+    whole = sklearn.svm.SVC(gamma=0.05).fit(X, classes)
+    part = sklearn.svm.SVC(gamma=0.05).fit(X[:480], classes[:480])
+    share = len(whole.support_) / 10_000
+    error = abs(np.log(trial.run(problem, SETTINGS).support_share / share))
+    assert error < 0.2
+    if distance > 0:  # without an extrapolation, the share is too large
+        assert error < abs(np.log(len(part.support_) / 480 / share))
+
+
+def test_classes_of_one_sample():
+    kernel = Kernel("rbf", gamma=1.0, coef0=0.0, degree=3)
+    problem = Problem(np.eye(2), np.ones(2), np.arange(2), np.ones(2), kernel)
+    assert trial.run(problem, SETTINGS).support_share == 1
+
+
 @pytest.mark.parametrize("n_classes", [2, 3, 4])
 def test_any_number_of_classes_and_threads(n_classes):
     problem = make_problem(3_000, n_classes)
@@ -56,7 +78,7 @@ def test_a_trial_of_a_large_problem_takes_few_samples(monkeypatch):
 
     monkeypatch.setattr(trial, "_solve", record)
     assert isinstance(trial.run(make_problem(100_000), SETTINGS), Trial)
-    assert len(sizes) == 3
+    assert len(sizes) == 6  # a part of three pairs, and half of it
     assert max(sizes) < 2_100
     sizes.clear()
     trial.run(make_problem(2_000), SETTINGS)
