@@ -87,7 +87,7 @@ class Kernel:
             case "poly":
                 products *= self.gamma
                 products += self.coef0
-                np.power(products, self.degree, out=products)
+                _raise_to_power(products, self.degree)
             case "sigmoid":
                 products *= self.gamma
                 products += self.coef0
@@ -111,6 +111,21 @@ class Kernel:
             case _:
                 values = norms.astype(np.float64)
         return np.asarray(values)
+
+
+def _raise_to_power(values: Floats, exponent: int) -> None:
+    """Raise values to an integer power >= 0, in place, by products, as libsvm does.
+
+    `numpy.power` takes nine times as long for degrees above 2.
+    """
+    factor = values.copy()
+    values[...] = 1
+    while exponent > 0:
+        if exponent % 2 == 1:
+            values *= factor
+        exponent //= 2
+        if exponent > 0:
+            factor *= factor
 
 
 def squared_norms(X: Floats) -> NDArray[np.float64]:
