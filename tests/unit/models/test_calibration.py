@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -63,6 +65,32 @@ def test_fits_side_by_side_are_the_same_as_one_after_the_other(
         two = fit(name, X, digits.labels)
     assert one.exponent_ == two.exponent_
     np.testing.assert_array_equal(one.predict_proba(X[600:]), two.predict_proba(X[600:]))
+
+
+def test_the_largest_fit_comes_last(
+    X: np.ndarray, digits: LabelledImages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside a forest of all samples, other fits would need memory."""
+    sizes = []
+    for estimator in (ClassSubspaces, DecisionTreeClassifier):
+
+        def fit_and_record(
+            self: Any,
+            X: np.ndarray,
+            y: np.ndarray,
+            fit: Any = estimator.fit,
+            name: str = estimator.__name__,
+        ) -> Any:
+            sizes.append((name, len(X)))
+            return fit(self, X, y)
+
+        monkeypatch.setattr(estimator, "fit", fit_and_record)
+    fit("tree", X, digits.labels)
+    assert sizes == [
+        ("ClassSubspaces", 600),
+        ("DecisionTreeClassifier", 400),
+        ("DecisionTreeClassifier", 600),
+    ]
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
