@@ -205,6 +205,6 @@ def test_single_class_raises_a_one_line_error(monkeypatch):
 def test_scikit_learn_checks(check, monkeypatch):
     # The solver is not forced, because libsvm has to solve what active sets cannot.
     monkeypatch.setattr(solvers, "_ACTIVE_SET_PAIR_SAMPLES", {"onedal": 0, "libsvm": 0})
-    monkeypatch.setattr(solvers, "_MAX_SUPPORT_SHARE", 1.0)
-    monkeypatch.setattr(solvers, "_MAX_ITERATIONS", np.inf)
+    monkeypatch.setattr(solvers, "_MAX_WORK", {"onedal": np.inf, "libsvm": np.inf})
+    monkeypatch.setattr(solvers, "_LIBSVM_VALUES", 0)
     check(SVC())
