@@ -4,7 +4,7 @@
 
 The results are in ``solvers.jsonl``; the report is made from them. Both are written after each
 problem; results that are not measured again stay in them. Needs MNIST's arrays, which `make run`
-writes. Takes 15 minutes; nothing else should run on the machine.
+writes. Takes 20 to 40 minutes; nothing else should run on the machine.
 """
 
 import argparse
@@ -101,7 +101,8 @@ def problems() -> dict[str, Case]:
 def main() -> None:
     """Measure problems and write the report."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--problems", nargs="+", metavar="NAME", default=list(problems()))
+    names = list(problems())
+    parser.add_argument("--problems", nargs="+", metavar="NAME", choices=names, default=names)
     measured = {found.name: found for found in results.read(Result, RESULTS)}
     for name in parser.parse_args().problems:
         measured[name] = measure(name)
