@@ -10,20 +10,17 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from handwriting.models.svm.cluster import iterate_blocks
 
-# A matrix product of another shape may be computed in another order, which changes its last bits.
-# All blocks have this number of rows, so that a row has the same result alone and among others.
+# The arrays of a block of this many images of 28×28 pixels stay in the processor's cache.
 _BLOCK_ROWS = 64
 
 
 class Blockwise(TransformerMixin, BaseEstimator):
     """Apply a transformer that learns nothing from the data to blocks of rows, on all cores.
 
-    A row is transformed to the same bits whatever the other rows and their number are.
-
     Parameters
     ----------
     transformer : transformer
-        Its result for a row must not depend on other rows.
+        Its result for a row must have the same bits whatever the other rows and their number are.
     """
 
     def __init__(self, transformer: BaseEstimator) -> None:
@@ -43,7 +40,7 @@ class Blockwise(TransformerMixin, BaseEstimator):
             samples[start : start + _BLOCK_ROWS] for start in range(0, len(samples), _BLOCK_ROWS)
         ]
         # Copied as they come: all results and the whole together would take twice the memory.
-        results = iterate_blocks(self._transform_block, blocks)
+        results = iterate_blocks(self.transformer_.transform, blocks)
         first = next(results)
         transformed = np.empty((len(samples), first.shape[1]), dtype=first.dtype)
         transformed[: len(first)] = first
@@ -51,14 +48,6 @@ class Blockwise(TransformerMixin, BaseEstimator):
             start = number * _BLOCK_ROWS
             transformed[start : start + len(result)] = result
         return transformed
-
-    def _transform_block(self, block: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        padded = block
-        if len(block) < _BLOCK_ROWS:
-            padded = np.zeros((_BLOCK_ROWS, block.shape[1]), dtype=block.dtype)
-            padded[: len(block)] = block
-        result: npt.NDArray[Any] = self.transformer_.transform(padded)[: len(block)]
-        return result
 
     def __sklearn_tags__(self) -> Tags:
         """Declare what the transformer declares."""

@@ -102,10 +102,9 @@ class OrientedGradients(TransformerMixin, BaseEstimator):
         n = len(pixels)
         maps = _orientation_maps(pixels.reshape(n, self.size, self.size), self.n_orientations)
         weights = _pooling_weights(self.size, self.n_cells, self.step, self.sigma)
-        # One matrix product pools both axes of all maps.
-        pooled = (maps.reshape(n * self.n_orientations, -1) @ np.kron(weights, weights).T).reshape(
-            n, self.n_orientations, -1
-        )
+        # A matrix product pools both axes of all maps of an image. One product for all images could
+        # change the last bits of an image with its place among the others.
+        pooled = maps @ np.ascontiguousarray(np.kron(weights, weights).T)
         largest = np.float32(weights.sum(axis=1).max() ** 2)
         total = pooled.sum(axis=1, keepdims=True) + np.float32(self.regularization) * largest
         features: Floats = np.sqrt(pooled / total).reshape(n, -1)

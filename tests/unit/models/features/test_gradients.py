@@ -119,6 +119,22 @@ def test_rounded_features_are_the_nearest_levels(image: np.ndarray, n_levels: in
     np.testing.assert_allclose(found * n_levels, np.rint(found * n_levels), atol=1e-4)
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(4, 30), st.integers(3, 13), st.integers(1, 9), st.integers(2, 70), st.integers(0, 9)
+)
+def test_the_other_images_and_the_place_among_them_change_no_bit(
+    size: int, n_orientations: int, n_cells: int, n: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    images = rng.integers(0, 256, (n, size**2)).astype(np.float32) / np.float32(255)
+    transformer = OrientedGradients(size, n_orientations=n_orientations, n_cells=n_cells)
+    expected = transformer.fit_transform(images)
+    chosen = rng.permutation(n)[: rng.integers(1, n + 1)]
+    found = transformer.transform(images[chosen])
+    np.testing.assert_array_equal(found, expected[chosen], strict=True)
+
+
 def test_images_of_another_shape_are_refused() -> None:
     with pytest.raises(ValueError, match="64 features; images of 28×28 have 784"):
         OrientedGradients().fit(np.zeros((1, 64)))
