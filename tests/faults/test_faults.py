@@ -240,10 +240,10 @@ def test_a_read_only_folder(
 def test_params_change_while_a_stage_runs(
     pipeline: DamagedPipeline, fault: str, stage: str, record_property: Record
 ) -> None:
-    lock = (pipeline.root / "dvc.lock").read_bytes()
+    lock = (pipeline.root / "dvc.lock").read_text()
     done = pipeline.run_with_fault(repro(stage), f"stages.{stage}", "open", "params")
     check_failure(done, line="params.yaml: changed while this stage ran")
-    assert (pipeline.root / "dvc.lock").read_bytes() == lock, "recorded under the new parameters"
+    assert (pipeline.root / "dvc.lock").read_text() == lock, "recorded under the new parameters"
     assert "seed: 1" in (pipeline.root / "params.yaml").read_text()
     pipeline.succeed("git", "checkout", "--quiet", "params.yaml")
     pipeline.check_recovery()

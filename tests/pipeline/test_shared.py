@@ -111,7 +111,7 @@ def test_another_clone_gets_every_result_without_running_a_stage(
     shared.edit_params(another_tree)
     assert "evaluate@digits-tree" in shared.stages_run_by("dvc", "repro")
     shared.succeed("python", "-m", "tools.push")
-    lock = (shared.root / "dvc.lock").read_bytes()
+    lock = (shared.root / "dvc.lock").read_text()
     (shared.root / "params.yaml").write_bytes(before)
 
     other = clone_of(shared, tmp_path / "clone")
@@ -122,7 +122,7 @@ def test_another_clone_gets_every_result_without_running_a_stage(
     other.edit_params(another_tree)
     restored = other.stages_restored_by("dvc", "repro", "--pull")
     assert {"train@digits-tree", "evaluate@digits-tree", "compare@digits"} <= restored
-    assert (other.root / "dvc.lock").read_bytes() == lock
+    assert (other.root / "dvc.lock").read_text() == lock
 
 
 def test_a_tampered_file_in_the_remote_is_refused(

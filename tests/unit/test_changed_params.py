@@ -64,9 +64,9 @@ def test_a_result_that_is_recorded_with_other_values_is_forgotten(project: Repos
 def test_without_a_change_nothing_is_forgotten(project: Repository) -> None:
     before = BeforeRun.take()
     project.succeed("dvc", "repro")
-    lock = Path("dvc.lock").read_bytes()
+    lock = Path("dvc.lock").read_text()
     assert before.forget_other_values(CACHE) == []
-    assert Path("dvc.lock").read_bytes() == lock
+    assert Path("dvc.lock").read_text() == lock
 
 
 def test_results_recorded_before_the_change_are_kept(project: Repository) -> None:

@@ -81,10 +81,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_nothing_is_deleted_if_all_datasets_and_models_are_current() -> None:
-    before, text = files(), Path("dvc.lock").read_bytes()
+    before, text = files(), Path("dvc.lock").read_text()
     assert prune(["digits", "letters"], ["svc", "tree"], []) == []
     assert files() == before
-    assert Path("dvc.lock").read_bytes() == text
+    assert Path("dvc.lock").read_text() == text
 
 
 def test_the_results_of_a_removed_dataset_are_deleted_and_nothing_else() -> None:
