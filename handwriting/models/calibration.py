@@ -1,6 +1,6 @@
 """Probabilities for classifiers: calibrated on training images that the classifier did not see."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from itertools import combinations
 from typing import Any, Self
@@ -16,9 +16,9 @@ from handwriting.models.folds import TrainTest
 from handwriting.models.novelty import ClassSubspaces
 
 Float64Array = npt.NDArray[np.float64]
-# The samples of the two parts of a fold.
-Parts = tuple[npt.NDArray[Any], npt.NDArray[Any]]
-Divide = Callable[..., AbstractContextManager[Parts]]
+# A classifier that is fitted to a part of the samples, and the held-out samples in blocks.
+FittedFold = tuple[Any, Iterable[npt.NDArray[Any]]]
+FitFold = Callable[..., AbstractContextManager[FittedFold]]
 
 # Slope of the logistic function of a decision value of a pair of classes. Chosen on training
 # images; between 3 and 15 it changes little. Smaller values let large decision values of easy pairs
@@ -28,6 +28,8 @@ _SLOPE = 7.0
 _SMOOTHING = 1e-3
 # Limits of the exponent, as natural logarithms.
 _LOG_EXPONENTS = (-5.0, 5.0)
+# Held-out samples that a tree scores at a time.
+_SCORED_ROWS = 8192
 
 
 class CalibratedClassifier(ClassifierMixin, BaseEstimator):
@@ -74,13 +76,14 @@ class CalibratedClassifier(ClassifierMixin, BaseEstimator):
     def fit(self, X: npt.NDArray[Any], y: npt.NDArray[Any], folds: list[TrainTest]) -> Self:
         """Fit the classifier to all samples, and the exponent to the scores of held-out samples.
 
-        The fits run one after the other unless `joblib.parallel_config` says otherwise.
+        The fits run one after the other unless `joblib.parallel_config` says otherwise. The samples
+        of a fold are copied only where neither of two ways without a copy is possible: the other
+        samples of a decision tree have the weight 0; if the fits run one after the other and `X` is
+        writable, rows change places until the fold is done.
 
         Parameters
         ----------
         X : ndarray of shape (n_samples, n_features)
-            If it is writable and the fits run one after the other, the samples of a fold are not
-            copied: rows change places until the fold is done.
         y : ndarray of shape (n_samples,)
         folds : list of (ndarray of int, ndarray of int)
             For each fold, the positions of the samples that a clone of the classifier is fitted to
@@ -90,10 +93,10 @@ class CalibratedClassifier(ClassifierMixin, BaseEstimator):
         # The classifier that is kept comes last: beside it, the other fits would need memory.
         novelty = clone(self.novelty).fit(X, y)
         parallel = Parallel(prefer="threads")
-        in_place = parallel.n_jobs == 1 and X.flags.writeable
+        may_move = parallel.n_jobs == 1 and X.flags.writeable
         fits = [
             delayed(self._held_out_scores)(
-                X, y, *fold, _divide_in_place if in_place and _covers(fold, len(X)) else _divide
+                X, y, *fold, self._choose_fit(may_move and _covers(fold, len(X)))
             )
             for fold in folds
         ]
@@ -126,20 +129,29 @@ class CalibratedClassifier(ClassifierMixin, BaseEstimator):
         labels: npt.NDArray[Any] = self.classes_[np.argmax(self.predict_proba(X), axis=1)]
         return labels
 
+    def _choose_fit(self, may_move: bool) -> FitFold:
+        """Return how the classifier is fitted to a fold, given whether rows may change places."""
+        from sklearn.tree import DecisionTreeClassifier
+
+        if isinstance(self.classifier, DecisionTreeClassifier):
+            return _fit_by_weight
+        return _fit_in_place if may_move else _fit_to_copy
+
     def _held_out_scores(
         self,
         X: npt.NDArray[Any],
         y: npt.NDArray[Any],
         fitted: npt.NDArray[np.intp],
         validated: npt.NDArray[np.intp],
-        divide: Divide,
+        fit_fold: FitFold,
     ) -> Float64Array:
         """Score the held-out samples of a fold; a class without training samples scores lowest."""
-        with divide(X, fitted, validated) as (X_fitted, X_validated):
-            classifier = _fit(self.classifier, X_fitted, y[fitted])
-            known = _log_scores(classifier, X_validated)
+        with fit_fold(self.classifier, X, y, fitted, validated) as (classifier, blocks):
+            known = np.concatenate([_log_scores(classifier, block) for block in blocks])
+        # A tree also has a column for a class whose samples all have the weight 0.
+        known = known[:, np.isin(classifier.classes_, y[fitted])]
         scores = np.repeat(known.min(axis=1, keepdims=True), len(self.classes_), axis=1)
-        scores[:, np.searchsorted(self.classes_, classifier.classes_)] = known
+        scores[:, np.isin(self.classes_, y[fitted])] = known
         return scores
 
 
@@ -154,18 +166,26 @@ def _covers(fold: TrainTest, n_samples: int) -> bool:
 
 
 @contextmanager
-def _divide(
-    X: npt.NDArray[Any], fitted: npt.NDArray[np.intp], validated: npt.NDArray[np.intp]
-) -> Iterator[Parts]:
-    """Yield copies of the samples of the two parts of a fold."""
-    yield X[fitted], X[validated]
+def _fit_to_copy(
+    classifier: Any,
+    X: npt.NDArray[Any],
+    y: npt.NDArray[Any],
+    fitted: npt.NDArray[np.intp],
+    validated: npt.NDArray[np.intp],
+) -> Iterator[FittedFold]:
+    """Yield a classifier that is fitted to a part of the samples, and the held-out samples."""
+    yield _fit(classifier, X[fitted], y[fitted]), [X[validated]]
 
 
 @contextmanager
-def _divide_in_place(
-    X: npt.NDArray[Any], fitted: npt.NDArray[np.intp], validated: npt.NDArray[np.intp]
-) -> Iterator[Parts]:
-    """Yield the same as `_divide`, for a fold that covers all samples, without a copy.
+def _fit_in_place(
+    classifier: Any,
+    X: npt.NDArray[Any],
+    y: npt.NDArray[Any],
+    fitted: npt.NDArray[np.intp],
+    validated: npt.NDArray[np.intp],
+) -> Iterator[FittedFold]:
+    """Yield the same as `_fit_to_copy`, for a fold that covers all samples, without a copy.
 
     Until the end of the block, the rows of `X` are in another order: first those that the
     classifier is fitted to, then the held-out ones.
@@ -173,9 +193,30 @@ def _divide_in_place(
     order = np.concatenate([fitted, validated])
     _reorder(X, order)
     try:
-        yield X[: len(fitted)], X[len(fitted) :]
+        yield _fit(classifier, X[: len(fitted)], y[fitted]), [X[len(fitted) :]]
     finally:
         _reorder(X, np.argsort(order))
+
+
+@contextmanager
+def _fit_by_weight(
+    classifier: Any,
+    X: npt.NDArray[Any],
+    y: npt.NDArray[Any],
+    fitted: npt.NDArray[np.intp],
+    validated: npt.NDArray[np.intp],
+) -> Iterator[FittedFold]:
+    """Yield the same as `_fit_to_copy`, for a decision tree, without a copy.
+
+    A tree with unweighted classes ignores samples of weight 0, so it has the same bits.
+    """
+    weight = np.zeros(len(X))
+    weight[fitted] = 1
+    starts = range(0, len(validated), _SCORED_ROWS)
+    yield (
+        clone(classifier).fit(X, y, sample_weight=weight),
+        (X[validated[start : start + _SCORED_ROWS]] for start in starts),
+    )
 
 
 def _reorder(X: npt.NDArray[Any], order: npt.NDArray[np.intp]) -> None:

@@ -34,9 +34,6 @@ from handwriting.models.folds import TrainTest
 from handwriting.models.novelty import ClassSubspaces
 from handwriting.models.svm import cluster
 
-# Pixels of the training images up to which the fits of a tree run at the same time. Each of a fold
-# has its own copy of the samples, of four bytes for each pixel.
-_PARALLEL_PIXELS = 100_000_000
 # Images whose features are computed at a time.
 _BLOCK_IMAGES = 16_384
 
@@ -83,7 +80,7 @@ def fit(model: Pipeline, train: LabelledImages, folds: list[TrainTest]) -> Pipel
         classifier.n_jobs = -1
         calibrated.classifier = CompressedForest(classifier)
     # The other classifiers use all cores, or a cluster, for each fit.
-    with cluster.parallel_fits(-1 if is_tree and train.pixels.size <= _PARALLEL_PIXELS else 1):
+    with cluster.parallel_fits(-1 if is_tree else 1):
         # Trees are fitted to samples in single precision, so they are converted only once.
         dtype = np.float32 if is_forest or is_tree else None
         features = _compute_features(model[:-1], train, dtype)

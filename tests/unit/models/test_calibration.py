@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from joblib import parallel_config
 from scipy.special import softmax
+from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import log_loss
 from sklearn.tree import DecisionTreeClassifier
@@ -72,7 +73,7 @@ def test_the_largest_fit_comes_last(
 ) -> None:
     """Beside a forest of all samples, other fits would need memory."""
     sizes = []
-    for estimator in (ClassSubspaces, DecisionTreeClassifier):
+    for estimator in (ClassSubspaces, RandomForestClassifier):
 
         def fit_and_record(
             self: Any,
@@ -85,11 +86,11 @@ def test_the_largest_fit_comes_last(
             return fit(self, X, y)
 
         monkeypatch.setattr(estimator, "fit", fit_and_record)
-    fit("tree", X, digits.labels)
+    fit("forest", X, digits.labels)
     assert sizes == [
         ("ClassSubspaces", 600),
-        ("DecisionTreeClassifier", 400),
-        ("DecisionTreeClassifier", 600),
+        ("RandomForestClassifier", 400),
+        ("RandomForestClassifier", 600),
     ]
 
 
@@ -165,6 +166,42 @@ def test_a_class_that_a_fold_does_not_train_gets_the_lowest_score(
     model.fit(X[:600], y, [(fitted, np.arange(400, 600))])
     assert model.classes_.tolist() == list(range(10))
     assert np.isfinite(model.predict_proba(X[600:])).all()
+
+
+@pytest.mark.parametrize("without_class", [None, 9])
+@pytest.mark.parametrize(
+    "hyperparameters",
+    [
+        {},
+        {"criterion": "entropy", "max_depth": 6},
+        {"criterion": "log_loss", "min_samples_leaf": 3, "min_samples_split": 9},
+        {"max_features": 0.3, "ccp_alpha": 0.001},
+        {"max_features": "sqrt", "random_state": 7},
+    ],
+)
+def test_the_tree_of_a_fold_is_the_same_as_one_that_is_fitted_to_a_copy(
+    hyperparameters: dict[str, Any],
+    without_class: int | None,
+    X: np.ndarray,
+    digits: LabelledImages,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It ignores the held-out samples, whose weight is 0; their scores are computed in blocks."""
+    monkeypatch.setattr(calibration, "_SCORED_ROWS", 70)
+    y = digits.labels
+    is_fitted = (np.random.default_rng(0).random(len(X)) < 0.6) & (y != without_class)
+    fold = np.flatnonzero(is_fitted), np.flatnonzero(~is_fitted)
+    tree = DecisionTreeClassifier(**{"random_state": 0, **hyperparameters})
+    model = CalibratedClassifier(tree, ClassSubspaces()).fit(X, y, [fold])
+    expected = model._held_out_scores(X, y, *fold, calibration._fit_to_copy)
+    found = model._held_out_scores(X, y, *fold, model._choose_fit(True))
+    np.testing.assert_array_equal(found, expected, strict=True)
+    with calibration._fit_by_weight(tree, X, y, *fold) as (by_weight, blocks):
+        assert max(map(len, blocks)) == 70
+        oracle = clone(tree).fit(X[is_fitted], y[is_fitted])
+        assert by_weight.tree_.__getstate__()["nodes"].tobytes() == (
+            oracle.tree_.__getstate__()["nodes"].tobytes()
+        )
 
 
 @given(hnp.arrays(np.float64, (3, 4), elements=st.floats(-1e6, 1e6)))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from joblib import parallel_config
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.tree import DecisionTreeClassifier
 
 from handwriting.common import images
 from handwriting.common.images import LabelledImages
@@ -101,6 +102,17 @@ def test_a_fold_is_divided_without_a_copy_where_possible(
     expected += [(len(X), before.tobytes(), True)]
     assert Counter(Recorder.calls) == Counter(expected)
     np.testing.assert_array_equal(X, before)
+
+
+def test_trees_side_by_side_need_no_copy_of_the_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(novelty, "_BLOCK_ROWS", 300)
+    samples = PIXELS.astype(np.float32)
+    fold = np.arange(N_IMAGES // 6, N_IMAGES), np.arange(N_IMAGES // 6)
+    tree = DecisionTreeClassifier(max_depth=3)
+    model = CalibratedClassifier(tree, ClassSubspaces())
+    with parallel_config("threading", n_jobs=2):
+        peak = peak_memory(lambda: model.fit(samples, LABELS, [fold]))
+    assert peak < 0.5 * samples.nbytes
 
 
 def test_released_pixels_are_read_again(tmp_path: Any, digits: LabelledImages) -> None:
