@@ -13,9 +13,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
 
-# Trees that are fitted before they are compressed. More of them need more memory; with fewer, cores
-# wait more often for the last tree.
-_GROUP_TREES = 16
+# Trees for each core that are fitted before they are compressed. More of them need more memory;
+# with fewer, cores wait more often for the last tree.
 _GROUP_TREES_PER_CORE = 4
 # Trees are mostly zeros: zlib's fastest level already removes five sixths of them.
 _LEVEL = 1
@@ -50,7 +49,7 @@ class CompressedForest(ClassifierMixin, BaseEstimator):
         y : ndarray of shape (n_samples,)
         """
         n_trees = self.forest.n_estimators
-        n_group = max(_GROUP_TREES, _GROUP_TREES_PER_CORE * cpu_count())
+        n_group = _GROUP_TREES_PER_CORE * cpu_count()
         forest = clone(self.forest).set_params(warm_start=True)
         for n_fitted in range(0, n_trees, n_group):
             forest.set_params(n_estimators=min(n_fitted + n_group, n_trees)).fit(X, y)

@@ -52,8 +52,8 @@ def test_the_trees_are_those_of_the_forest(
     )
     expected = clone(forest).fit(X, Y)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_GROUP_TREES", n_group)
-        patch.setattr(module, "_GROUP_TREES_PER_CORE", 0)
+        patch.setattr(module, "_GROUP_TREES_PER_CORE", n_group)
+        patch.setattr(module, "cpu_count", lambda: 1)
         compressed = CompressedForest(forest).fit(X, Y)
     probabilities = compressed.predict_proba(X)
     found = compressed.expand()
