@@ -75,10 +75,10 @@ def fit(model: Pipeline, train: LabelledImages, folds: list[TrainTest]) -> Pipel
     is_forest = hasattr(classifier, "n_jobs")
     is_tree = isinstance(classifier, DecisionTreeClassifier)
     if is_forest:
-        from handwriting.models.forest import CompressedForest
+        from handwriting.models.forest import StoredForest
 
         classifier.n_jobs = -1
-        calibrated.classifier = CompressedForest(classifier)
+        calibrated.classifier = StoredForest(classifier)
     # The other classifiers use all cores, or a cluster, for each fit.
     with cluster.parallel_fits(-1 if is_tree else 1):
         # Trees are fitted to samples in single precision, so they are converted only once.
@@ -86,8 +86,8 @@ def fit(model: Pipeline, train: LabelledImages, folds: list[TrainTest]) -> Pipel
         features = _compute_features(model[:-1], train, dtype)
         calibrated.fit(features, train.labels, folds=folds)
     if is_forest:
-        del features  # the expanded trees need the memory
-        calibrated.classifier, calibrated.classifier_ = classifier, calibrated.classifier_.expand()
+        del features  # the trees need the memory
+        calibrated.classifier, calibrated.classifier_ = classifier, calibrated.classifier_.load()
         # Threads add up the trees' votes in the order in which they finish, which changes the last
         # bits of the sums from one prediction to the next.
         calibrated.classifier.n_jobs = calibrated.classifier_.n_jobs = None

@@ -1,4 +1,7 @@
+import os
 import pickle
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,9 +11,10 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
 
+from handwriting.common.errors import InputError
 from handwriting.common.images import LabelledImages
 from handwriting.models import forest as module
-from handwriting.models.forest import CompressedForest
+from handwriting.models.forest import StoredForest
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.integers(0, 9, (200, 12)).astype(np.float32)
@@ -54,16 +58,34 @@ def test_the_trees_are_those_of_the_forest(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_GROUP_TREES_PER_CORE", n_group)
         patch.setattr(module, "cpu_count", lambda: 1)
-        compressed = CompressedForest(forest).fit(X, Y)
-    probabilities = compressed.predict_proba(X)
-    found = compressed.expand()
+        patch.setattr(module, "_MAX_BYTES_IN_MEMORY", 1000)  # less than most trees
+        stored = StoredForest(forest).fit(X, Y)
+    probabilities = stored.predict_proba(X)
+    found = stored.load()
     assert states(found) == states(expected)
-    np.testing.assert_array_equal(compressed.classes_, expected.classes_)
+    np.testing.assert_array_equal(stored.classes_, expected.classes_)
     np.testing.assert_array_equal(probabilities, expected.set_params(n_jobs=None).predict_proba(X))
 
 
-def test_a_compressed_forest_is_small(digits: LabelledImages) -> None:
-    compressed = CompressedForest(RandomForestClassifier(20, random_state=0))
-    compressed.fit(digits.pixels.astype(np.float32), digits.labels)
-    size = len(pickle.dumps(compressed))
-    assert size < 0.4 * len(pickle.dumps(compressed.expand()))
+@pytest.mark.parametrize("in_memory", [2**26, 1000])
+def test_stored_trees_are_small_and_leave_nothing_behind(
+    in_memory: int, digits: LabelledImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_MAX_BYTES_IN_MEMORY", in_memory)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    stored = StoredForest(RandomForestClassifier(20, random_state=0))
+    stored.fit(digits.pixels.astype(np.float32), digits.labels)
+    size = stored._file._file.seek(0, os.SEEK_END)
+    assert 0 < size < 0.4 * len(pickle.dumps(stored.load()))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        tempfile,
+        "SpooledTemporaryFile",
+        lambda size: Path("/dev/full").open("r+b", buffering=0),  # noqa: SIM115
+    )
+    with pytest.raises(InputError, match=r"^/.*: a temporary file cannot be written: No space"):
+        StoredForest(RandomForestClassifier(3)).fit(X, Y)
