@@ -67,10 +67,7 @@ class StoredForest(ClassifierMixin, BaseEstimator):
         self._file = _TreeFile()
         for n_fitted in range(0, n_trees, n_group):
             forest.set_params(n_estimators=min(n_fitted + n_group, n_trees)).fit(X, y)
-            group = forest.estimators_[n_fitted:]
-            trees = [estimator.tree_ for estimator in group]
-            for estimator, content in zip(group, self._map(_compress, trees), strict=True):
-                estimator.tree_ = self._file.append(content)
+            self._store(forest.estimators_[n_fitted:])
         self.classes_ = forest.classes_
         self._forest = forest.set_params(n_estimators=n_trees, warm_start=self.forest.warm_start)
         return self
@@ -99,6 +96,12 @@ class StoredForest(ClassifierMixin, BaseEstimator):
             estimator.tree_ = self._read(estimator).tree_
         self._file.close()
         return self._forest
+
+    def _store(self, estimators: Sequence[DecisionTreeClassifier]) -> None:
+        """Replace the trees of estimators by their places in the file."""
+        contents = self._map(_compress, [estimator.tree_ for estimator in estimators])
+        for estimator, content in zip(estimators, contents, strict=True):
+            estimator.tree_ = self._file.append(content)
 
     def _read(self, estimator: DecisionTreeClassifier) -> DecisionTreeClassifier:
         """Return a copy of an estimator whose tree is stored, which has the tree itself."""

@@ -1,5 +1,6 @@
 import os
 import pickle
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,26 @@ def test_stored_trees_are_small_and_leave_nothing_behind(
     size = stored._file._file.seek(0, os.SEEK_END)
     assert 0 < size < 0.4 * len(pickle.dumps(stored.load()))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_group_has_left_the_memory_before_the_next_one_is_fitted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trees: list[Any] = []
+    n_kept = []
+
+    def fit_and_count(forest: RandomForestClassifier, *samples: np.ndarray) -> None:
+        # Two references: that of the list and that of the argument.
+        n_kept.append(sum(sys.getrefcount(trees[i]) > 2 for i in range(len(trees))))
+        fit(forest, *samples)
+        trees.extend(e.tree_ for e in forest.estimators_ if not isinstance(e.tree_, slice))
+
+    fit = RandomForestClassifier.fit
+    monkeypatch.setattr(RandomForestClassifier, "fit", fit_and_count)
+    monkeypatch.setattr(module, "cpu_count", lambda: 1)
+    StoredForest(RandomForestClassifier(12)).fit(X, Y)
+    assert len(trees) == 12
+    assert n_kept == [0, 0, 0]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
