@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from handwriting.common.params.yaml_reader import read_yaml
-from handwriting.common.stage import read_params
+from handwriting.common.stage import paths, read_params
 from tools.lock_file import LOCK, change_stages, read_stages
 
 GRAPH = Path("dvc.yaml")
@@ -32,8 +32,8 @@ def prune(
 ) -> list[str]:
     """Delete outputs and lock entries of stages of other datasets, models and submissions.
 
-    Outputs are those that ``dvc.lock`` lists, and everything in ``metrics/`` and ``plots/``, which
-    contain only results.
+    Outputs are those that ``dvc.lock`` lists, and everything in the folders that the report reads,
+    which contain only results. After ``git checkout .``, ``dvc.lock`` does not list the others.
 
     Returns
     -------
@@ -98,12 +98,18 @@ def _remove_from_lock(names: Collection[str]) -> None:
 
 
 def _delete_unknown(datasets: Collection[str], models: Collection[str]) -> list[str]:
-    """Delete files of other datasets and models in ``metrics/`` and ``plots/``."""
+    """Delete files of other datasets and models in the folders that the report reads."""
     unknown = [
         path
         for root in (Path("metrics"), Path("plots"))
         for path in sorted(root.glob("*"))
         if path.name not in datasets
+    ]
+    unknown += [
+        path
+        for files in (paths.facts("*"), paths.hyperparameters("*"))
+        for path in sorted(Path().glob(files.as_posix()))
+        if path.stem not in datasets
     ]
     unknown += [
         path for path in sorted(Path("metrics").glob("*/*.json")) if path.stem not in models

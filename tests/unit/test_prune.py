@@ -103,6 +103,18 @@ def test_the_results_of_a_removed_dataset_are_deleted_and_nothing_else() -> None
     assert not Path("plots/letters").exists()
 
 
+def test_what_the_report_would_read_is_deleted_even_if_the_lock_does_not_list_it() -> None:
+    """As after `git checkout .`, when a dataset that was added had been built."""
+    before = files()
+    for folder in ("facts", "hyperparameters"):
+        for name in ("digits.json", "added.json"):
+            write(f"data/{folder}/{name}")
+    removed = prune(["digits", "letters"], ["svc", "tree"], [])
+    assert removed == ["data/facts/added.json", "data/hyperparameters/added.json"]
+    kept = {"data/facts/digits.json", "data/hyperparameters/digits.json"}
+    assert files() == before | kept
+
+
 def test_the_results_of_a_removed_model_are_deleted_and_nothing_else() -> None:
     before = files()
     removed = prune(["digits", "letters"], ["svc"], [])
