@@ -121,7 +121,7 @@ class Repository:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=1500,
+            timeout=2100,
         )
 
     @property
