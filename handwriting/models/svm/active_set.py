@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from handwriting.models.svm.kernels import Floats
 from handwriting.models.svm.pair import NO_SUPPORT, Pair, PairSolution, Settings, check_finite
+from handwriting.models.svm.workspace import Workspace
 
 # The first active set has every 24th sample of a pair, at least about 400 samples. Each round adds
 # at most half of its size. Measured on MNIST: with a larger start or growth, more kernel values
@@ -37,8 +38,12 @@ _DENSE_GROWTH = 2.0
 _BLOCK_ROWS = 512
 _BLOCK_SHARE = 1 / 8
 
+_FLOAT64_BYTES = 8
 
-def solve(pair: Pair, settings: Settings, cache_bytes: float) -> tuple[PairSolution, bool]:
+
+def solve(
+    pair: Pair, settings: Settings, cache_bytes: float, workspace: Workspace
+) -> tuple[PairSolution, bool]:
     """Solve a pair of classes, as long as the kernel matrix of the active set fits into memory.
 
     libsvm stops when no two samples violate the optimality conditions by more than its tolerance.
@@ -51,6 +56,8 @@ def solve(pair: Pair, settings: Settings, cache_bytes: float) -> tuple[PairSolut
     settings : Settings
     cache_bytes : float
         Size in bytes of the cache for kernel rows. It does not change the result.
+    workspace : Workspace
+        Memory for the cache and for the kernel matrix.
 
     Returns
     -------
@@ -64,15 +71,19 @@ def solve(pair: Pair, settings: Settings, cache_bytes: float) -> tuple[PairSolut
     ValueError
         If a kernel value is not finite.
     """
-    kernel_matrix = _KernelMatrix(pair)
-    sums = _KernelSums(pair, settings, cache_bytes)
+    # The operating system provides memory only for the parts that are written.
+    largest = min(len(pair) ** 2, int(settings.cache_size * 1e6 / _FLOAT64_BYTES))
+    kernel_matrix = _KernelMatrix(pair, workspace.empty("matrix", (largest,), np.float64))
+    cached = min(len(pair) ** 2, int(cache_bytes / pair.norms.itemsize))
+    cache = workspace.empty("kernel rows", (cached,), pair.norms.dtype)
+    sums = _KernelSums(pair, settings, cache)
     solution = NO_SUPPORT
     n_iter = 0
     active = np.empty(0, dtype=np.intp)
     added = _initial_rows(pair.targets)
     while len(added) > 0:
         active = np.concatenate([active, added])
-        if len(active) ** 2 * kernel_matrix.itemsize > settings.cache_size * 1e6:
+        if len(active) ** 2 > largest:
             return replace(solution, n_iter=n_iter), False
         kernel_matrix.extend(added)
         solution = _solve_active(pair, active, kernel_matrix.values(), settings)
@@ -89,7 +100,7 @@ def solve_small(pair: Pair, rows: NDArray[np.intp], settings: Settings) -> PairS
     ValueError
         If a kernel value is not finite.
     """
-    kernel_matrix = _KernelMatrix(pair)
+    kernel_matrix = _KernelMatrix(pair, np.empty(len(rows) ** 2))
     kernel_matrix.extend(rows)
     return _solve_active(pair, rows, kernel_matrix.values(), settings)
 
@@ -126,15 +137,15 @@ class _KernelMatrix:
     memory than computing the added values.
     """
 
-    def __init__(self, pair: Pair) -> None:
+    def __init__(self, pair: Pair, memory: NDArray[np.float64]) -> None:
         self._pair = pair
         self._rows = np.empty(0, dtype=np.intp)
-        self._values = np.empty(0)
-        self.itemsize = self._values.itemsize
+        self._memory = memory  # for the values of the matrix, row after row
 
     def values(self) -> NDArray[np.float64]:
         """Return the matrix (n_active, n_active), a view that `extend` invalidates."""
-        return self._values.reshape(len(self._rows), -1)
+        n_rows = len(self._rows)
+        return self._memory[: n_rows * n_rows].reshape(n_rows, n_rows)
 
     def extend(self, added: NDArray[np.intp]) -> None:
         """Add rows, and the same columns.
@@ -148,10 +159,9 @@ class _KernelMatrix:
         self._rows = np.concatenate([self._rows, added])
         new = self._pair.kernel_matrix(added, self._rows)
         check_finite(new)
-        self._values.resize(n_new * n_new, refcheck=False)
         for row in reversed(range(1, n_old)):
-            old_row = self._values[row * n_old : (row + 1) * n_old]
-            self._values[row * n_new : row * n_new + n_old] = old_row
+            old_row = self._memory[row * n_old : (row + 1) * n_old]
+            self._memory[row * n_new : row * n_new + n_old] = old_row
         matrix = self.values()
         matrix[n_old:] = new
         matrix[:n_old, n_old:] = new[:, :n_old].T
@@ -190,9 +200,9 @@ def _solve_active(
 class _KernelSums:
     """Weighted sums of kernel rows; computes the rows on demand and caches them in blocks."""
 
-    def __init__(self, pair: Pair, settings: Settings, cache_bytes: float) -> None:
+    def __init__(self, pair: Pair, settings: Settings, cache: Floats) -> None:
         self._pair = pair
-        self._free_bytes = cache_bytes
+        self._free = cache  # the part of the cache that has no kernel rows yet
         # A block is small compared with the cache, so that a block that does not fit into it can be
         # recomputed with little extra memory. The block size must not depend on the number of
         # threads, because the last bits of the sums depend on it.
@@ -228,9 +238,16 @@ class _KernelSums:
         """Append rows in blocks; compute and cache those that fit into the cache."""
         for start in range(0, len(rows), self._block_rows):
             block = rows[start : start + self._block_rows]
-            cached = None
-            if self._pair.row_bytes * len(block) <= self._free_bytes:
-                cached = self._pair.kernel_rows(block)
-                self._free_bytes -= cached.nbytes
+            cached = self._reserve(len(block))
+            if cached is not None:
+                self._pair.kernel_rows(block, cached)
             self._blocks.append((block, cached))
         self._has_row[rows] = True
+
+    def _reserve(self, n_rows: int) -> Floats | None:
+        """Return the place of a block in the cache, None if it does not fit."""
+        size = n_rows * len(self._pair)
+        if size > len(self._free):
+            return None
+        place, self._free = self._free[:size], self._free[size:]
+        return place.reshape(n_rows, -1)

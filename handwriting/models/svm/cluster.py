@@ -188,7 +188,11 @@ class ClusterBackend(ParallelBackendBase):
         content, arrays, values = _pickle_calls(func.items)
         self._values[key] = values
         sent = [self._send(array) for array in arrays.values()]
-        future = self._client.submit(_run_task, content, self._thread_counts, *sent, key=key)
+        # Dask would keep a task waiting for the worker that has its arrays, although others have
+        # nothing to do. It gives "data producers" to the first worker that is free.
+        future = self._client.submit(
+            _run_task, content, self._thread_counts, *sent, key=key, _data_producer=True
+        )
         if callback is not None:
             future.add_done_callback(callback)
         return future

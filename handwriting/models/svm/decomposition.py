@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from handwriting.models.svm.kernels import Floats
 from handwriting.models.svm.pair import Pair, PairSolution, Settings, check_finite
 from handwriting.models.svm.projection import project
+from handwriting.models.svm.workspace import Workspace
 
 _Floats64 = NDArray[np.float64]
 
@@ -110,7 +111,9 @@ class _State:
         return float(self.increasable().max() + self.decreasable().min()) / 2
 
 
-def solve(pair: Pair, start: PairSolution, settings: Settings) -> PairSolution:
+def solve(
+    pair: Pair, start: PairSolution, settings: Settings, workspace: Workspace
+) -> PairSolution:
     """Solve a pair of classes, given the solution for some of its samples.
 
     Parameters
@@ -120,6 +123,8 @@ def solve(pair: Pair, start: PairSolution, settings: Settings) -> PairSolution:
         Satisfies the constraints; the nearer to the solution, the fewer steps.
     settings : Settings
         The kernel matrix of the working set has at most the size `cache_size`.
+    workspace : Workspace
+        Memory for this matrix.
 
     Returns
     -------
@@ -131,19 +136,21 @@ def solve(pair: Pair, start: PairSolution, settings: Settings) -> PairSolution:
     ValueError
         If a kernel value is not finite.
     """
-    optimizer = _Optimizer(pair, start, settings)
+    optimizer = _Optimizer(pair, start, settings, workspace)
     optimizer.approach(settings.tol / 2)
     optimizer.complete(settings.tol / 2)
     return optimizer.solution()
 
 
-def approximate(pair: Pair, start: PairSolution, settings: Settings) -> PairSolution:
+def approximate(
+    pair: Pair, start: PairSolution, settings: Settings, workspace: Workspace
+) -> PairSolution:
     """Solve a pair of classes approximately: a start for a problem with more samples.
 
     Parameters and errors are those of `solve`. The optimality conditions hold for the candidates
     only, which are chosen by approximate margins.
     """
-    optimizer = _Optimizer(pair, start, settings)
+    optimizer = _Optimizer(pair, start, settings, workspace)
     optimizer.approach(settings.tol / 2)
     return optimizer.solution()
 
@@ -151,7 +158,9 @@ def approximate(pair: Pair, start: PairSolution, settings: Settings) -> PairSolu
 class _Optimizer:
     """Optimizes the candidates, a growing set of samples."""
 
-    def __init__(self, pair: Pair, start: PairSolution, settings: Settings) -> None:
+    def __init__(
+        self, pair: Pair, start: PairSolution, settings: Settings, workspace: Workspace
+    ) -> None:
         self._pair = pair
         self._state = _State(
             coefficients=np.zeros(len(pair)),
@@ -160,7 +169,7 @@ class _Optimizer:
             residuals=np.zeros(len(pair)),
         )
         self._state.coefficients[start.support] = start.coefficients
-        self._matrix = _KernelMatrix(pair, settings.cache_size * 1e6)
+        self._matrix = _KernelMatrix(pair, settings.cache_size * 1e6, workspace)
         self._is_candidate = np.zeros(len(pair), dtype=bool)
         self._n_iter = start.n_iter
         self._lengths = np.sqrt(pair.kernel.diagonal(pair.norms))
@@ -311,13 +320,13 @@ class _KernelMatrix:
         The samples as rows of `pair`, in the order of the matrix.
     """
 
-    def __init__(self, pair: Pair, max_bytes: float) -> None:
+    def __init__(self, pair: Pair, max_bytes: float, workspace: Workspace) -> None:
         self.pair = pair
         largest = max(int(np.sqrt(max_bytes / pair.norms.itemsize)), _MIN_WORKING_SET)
         self.capacity = min(largest, len(pair))
         self.rows = np.empty(0, dtype=np.intp)
         # The operating system provides memory only for the parts that are written.
-        self._values = np.empty((self.capacity, self.capacity), dtype=pair.norms.dtype)
+        self._values = workspace.empty("matrix", (self.capacity,) * 2, pair.norms.dtype)
 
     def values(self) -> Floats:
         """Return the matrix (n, n), a view."""

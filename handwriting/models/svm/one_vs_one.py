@@ -9,6 +9,7 @@ from handwriting.models.svm import active_set, cluster, decomposition, threads
 from handwriting.models.svm.long_fits import KeptPairs
 from handwriting.models.svm.pair import Pair, PairSolution, Settings
 from handwriting.models.svm.problem import Problem
+from handwriting.models.svm.workspace import Workspace
 
 # A pair with more samples starts from the solution of every 4th of them. Most samples are far from
 # the margin, and the start shows which ones.
@@ -46,10 +47,12 @@ def solve(problem: Problem, settings: Settings) -> list[PairSolution]:
     pairs = list(combinations(range(n_classes), 2))
     n_threads = min(threads.blas_threads(), len(pairs))
     cache_bytes = settings.cache_size * 1e6 / n_threads
+    workspace = Workspace()
 
     def solve_classes(classes: tuple[int, int]) -> PairSolution:
         first, second = (rows[label] for label in classes)
-        solution = solve_pair(problem.pair(first, second), settings, cache_bytes)
+        pair = problem.pair(first, second)
+        solution = solve_pair(pair, settings, cache_bytes, workspace)
         return replace(solution, support=np.concatenate([first, second])[solution.support])
 
     kept = KeptPairs(problem, settings, len(pairs), n_threads)
@@ -63,7 +66,9 @@ def solve(problem: Problem, settings: Settings) -> list[PairSolution]:
     return [solutions[classes] for classes in pairs]
 
 
-def solve_pair(pair: Pair, settings: Settings, cache_bytes: float) -> PairSolution:
+def solve_pair(
+    pair: Pair, settings: Settings, cache_bytes: float, workspace: Workspace
+) -> PairSolution:
     """Solve the problem of two classes, with the method that its size allows.
 
     Parameters
@@ -72,6 +77,8 @@ def solve_pair(pair: Pair, settings: Settings, cache_bytes: float) -> PairSoluti
     settings : Settings
     cache_bytes : float
         Size in bytes of the cache for kernel rows. It does not change the result.
+    workspace : Workspace
+        Memory for the large arrays.
 
     Returns
     -------
@@ -83,23 +90,29 @@ def solve_pair(pair: Pair, settings: Settings, cache_bytes: float) -> PairSoluti
     ValueError
         If a kernel value is not finite.
     """
+    is_large = len(pair) > _LARGE_PAIR
     if pair.sample_bytes <= _COPY_SHARE * settings.cache_size * 1e6:
-        pair = pair.copy()
-    if len(pair) <= _LARGE_PAIR:
-        solution, is_optimal = active_set.solve(pair, settings, cache_bytes)
-        return solution if is_optimal else decomposition.solve(pair, solution, settings)
-    return decomposition.solve(pair, _start(pair, settings, cache_bytes), settings)
+        # The start of a large pair is a pair with its own copy.
+        name = "samples of a large pair" if is_large else "samples"
+        shape = len(pair), pair.X.shape[1]
+        pair = pair.copy_to(workspace.empty(name, shape, pair.norms.dtype))
+    if is_large:
+        start = _start(pair, settings, cache_bytes, workspace)
+        return decomposition.solve(pair, start, settings, workspace)
+    solution, is_optimal = active_set.solve(pair, settings, cache_bytes, workspace)
+    return solution if is_optimal else decomposition.solve(pair, solution, settings, workspace)
 
 
-def _start(pair: Pair, settings: Settings, cache_bytes: float) -> PairSolution:
+def _start(
+    pair: Pair, settings: Settings, cache_bytes: float, workspace: Workspace
+) -> PairSolution:
     """Return an approximate solution from every 4th sample."""
     first, second = np.flatnonzero(pair.targets > 0), np.flatnonzero(pair.targets < 0)
     rows = np.concatenate([first[::_COARSE_STEP], second[::_COARSE_STEP]])
     coarse = pair.select(rows)
     if len(coarse) <= _LARGE_PAIR:
-        solution = solve_pair(coarse, settings, cache_bytes)
+        solution = solve_pair(coarse, settings, cache_bytes, workspace)
     else:
-        solution = decomposition.approximate(
-            coarse, _start(coarse, settings, cache_bytes), settings
-        )
+        start = _start(coarse, settings, cache_bytes, workspace)
+        solution = decomposition.approximate(coarse, start, settings, workspace)
     return replace(solution, support=rows[solution.support])

@@ -113,24 +113,33 @@ class Pair:
 
     def copy(self) -> "Pair":
         """Return the pair with a copy of its samples; kernel values take less time then."""
-        return replace(self, X=self.samples(slice(None)), members=None)
+        return self.copy_to(np.empty((len(self), self.X.shape[1]), dtype=self.norms.dtype))
+
+    def copy_to(self, samples: Floats) -> "Pair":
+        """Return the pair with its samples in a given array (n, n_features), overwritten."""
+        for start in range(0, len(self), _BLOCK_ROWS):
+            block = slice(start, start + _BLOCK_ROWS)
+            samples[block] = self.samples(block)
+        return replace(self, X=samples, members=None)
 
     def samples(self, rows: NDArray[np.intp] | slice) -> Floats:
         """Return some of the samples, in the dtype to compute the kernel in."""
         found = self.X[rows if self.members is None else self.members[rows]]
         return found.astype(self.norms.dtype, copy=False)
 
-    def kernel_rows(self, rows: NDArray[np.intp]) -> Floats:
-        """Compute the kernel values of `rows` with all rows (len(rows), n)."""
-        return self._kernel_values(rows, self)
+    def kernel_rows(self, rows: NDArray[np.intp], out: Floats | None = None) -> Floats:
+        """Compute the kernel values of `rows` with all rows (len(rows), n), into `out` if given."""
+        if out is None:
+            out = np.empty((len(rows), len(self)), dtype=self.norms.dtype)
+        return self._kernel_values(rows, self, out)
 
     def kernel_matrix(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Floats:
         """Compute the kernel values of `rows` with `columns` (len(rows), len(columns))."""
-        return self._kernel_values(rows, self.select(columns))
+        values = np.empty((len(rows), len(columns)), dtype=self.norms.dtype)
+        return self._kernel_values(rows, self.select(columns), values)
 
-    def _kernel_values(self, rows: NDArray[np.intp], columns: "Pair") -> Floats:
+    def _kernel_values(self, rows: NDArray[np.intp], columns: "Pair", values: Floats) -> Floats:
         left, left_norms = self.samples(rows), self.norms[rows]
-        values = np.empty((len(left), len(columns)), dtype=left.dtype)
         with np.errstate(over="ignore", invalid="ignore"):  # `check_finite` reports them
             for start in range(0, len(columns), _STRIP_COLUMNS):
                 strip = slice(start, start + _STRIP_COLUMNS)

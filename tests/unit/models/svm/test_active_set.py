@@ -14,6 +14,7 @@ from handwriting.models.svm.pair import Pair, Settings
 from handwriting.models.svm.problem import Problem
 from handwriting.models.svm.solvers import SOLVER_VARIABLE
 from handwriting.models.svm.svc import SVC
+from handwriting.models.svm.workspace import Workspace
 
 SETTINGS = Settings(tol=1e-3, shrinking=True, cache_size=200)
 
@@ -109,15 +110,15 @@ def test_rows_outside_the_cache_are_recomputed_with_the_same_bits(cache_bytes, m
     monkeypatch.setattr(active_set, "_START_SAMPLES", 20)
     X, classes = overlapping_classes()
     pair = make_pair(X, classes)
-    cached, _ = active_set.solve(pair, SETTINGS, 1e9)
-    recomputed, _ = active_set.solve(pair, SETTINGS, cache_bytes)
+    cached, _ = active_set.solve(pair, SETTINGS, 1e9, Workspace())
+    recomputed, _ = active_set.solve(pair, SETTINGS, cache_bytes, Workspace())
     assert as_bits(recomputed) == as_bits(cached)
 
 
 def test_an_active_set_that_exceeds_the_cache_is_not_solved(active_sizes):
     pair = make_pair(*overlapping_classes(dtype=np.float64))
     small = replace(SETTINGS, cache_size=0.05)  # 79 x 79 values
-    solution, is_optimal = active_set.solve(pair, small, 1e6)
+    solution, is_optimal = active_set.solve(pair, small, 1e6, Workspace())
     assert not is_optimal
     assert max(active_sizes) <= 79
     assert len(solution.support) > 0
@@ -135,7 +136,8 @@ def test_uncached_blocks_are_small_compared_with_the_cache(monkeypatch):
         return kernel_rows(pair, rows)
 
     monkeypatch.setattr(Pair, "kernel_rows", record)
-    _, is_optimal = active_set.solve(make_pair(X, classes), replace(SETTINGS, cache_size=2), 0)
+    pair, small = make_pair(X, classes), replace(SETTINGS, cache_size=2)
+    _, is_optimal = active_set.solve(pair, small, 0, Workspace())
     assert is_optimal
     assert len(sizes) > 3
     assert max(sizes) <= 2e6 / 8

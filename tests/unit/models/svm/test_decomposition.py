@@ -16,6 +16,7 @@ from handwriting.models.svm.pair import NO_SUPPORT, Pair, Settings
 from handwriting.models.svm.projection import project
 from handwriting.models.svm.solvers import SOLVER_VARIABLE
 from handwriting.models.svm.svc import SVC
+from handwriting.models.svm.workspace import Workspace
 
 SETTINGS = Settings(tol=1e-3, shrinking=True, cache_size=200)
 SMALLEST_CACHE = replace(SETTINGS, cache_size=1e-3)
@@ -74,7 +75,7 @@ def small_working_sets(monkeypatch):
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_the_solution_meets_the_tolerance_of_libsvm(kernel, share, dtype, small_working_sets):
     pair = make_pair(kernel=kernel, share=share, dtype=dtype)
-    solution = decomposition.solve(pair, NO_SUPPORT, SMALLEST_CACHE)
+    solution = decomposition.solve(pair, NO_SUPPORT, SMALLEST_CACHE, Workspace())
     assert_optimal(solution, pair, SETTINGS.tol + (0 if dtype is np.float64 else 1e-4))
 
 
@@ -89,7 +90,7 @@ def test_the_objective_is_that_of_libsvm(seed, n, share, capacity):
     pair = make_pair(seed, n, share=share)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(decomposition, "_MIN_WORKING_SET", capacity)
-        solution = decomposition.solve(pair, NO_SUPPORT, SMALLEST_CACHE)
+        solution = decomposition.solve(pair, NO_SUPPORT, SMALLEST_CACHE, Workspace())
     assert_optimal(solution, pair, SETTINGS.tol)
     reference = sklearn.svm.SVC(C=1.0, gamma=0.3).fit(pair.X, pair.targets, pair.bounds)
     expected = np.zeros(n)
@@ -114,7 +115,7 @@ def test_the_kernel_matrix_is_never_larger_than_the_cache(monkeypatch, small_wor
         return optimize(kernel_matrix, state, tol)
 
     monkeypatch.setattr(decomposition, "_optimize_working_set", record)
-    decomposition.solve(make_pair(), NO_SUPPORT, replace(SETTINGS, cache_size=0.02))
+    decomposition.solve(make_pair(), NO_SUPPORT, replace(SETTINGS, cache_size=0.02), Workspace())
     assert len(sizes) > 3  # samples left the working set
     assert max(sizes) <= 0.02e6
 
@@ -136,14 +137,14 @@ def test_the_kernel_matrix_holds_the_values_of_its_rows(monkeypatch, small_worki
         evictions.append(len(np.setdiff1d(before, matrix.rows)))
 
     monkeypatch.setattr(decomposition._KernelMatrix, "include", check)
-    decomposition.solve(pair, NO_SUPPORT, replace(SETTINGS, cache_size=0.02))
+    decomposition.solve(pair, NO_SUPPORT, replace(SETTINGS, cache_size=0.02), Workspace())
     assert max(evictions) > 0
 
 
 def test_the_start_does_not_matter_but_saves_steps():
     pair = make_pair()
-    solution = decomposition.solve(pair, NO_SUPPORT, SETTINGS)
-    again = decomposition.solve(pair, replace(solution, n_iter=0), SETTINGS)
+    solution = decomposition.solve(pair, NO_SUPPORT, SETTINGS, Workspace())
+    again = decomposition.solve(pair, replace(solution, n_iter=0), SETTINGS, Workspace())
     assert again.n_iter < solution.n_iter / 10
     np.testing.assert_allclose(
         coefficients_of(again, pair), coefficients_of(solution, pair), atol=1e-2
@@ -154,9 +155,9 @@ def test_an_active_set_that_exceeds_the_cache_is_continued(monkeypatch, small_wo
     monkeypatch.setattr(active_set, "_START_SAMPLES", 20)
     pair = make_pair()
     small = replace(SETTINGS, cache_size=0.05)
-    _, is_optimal = active_set.solve(pair, small, 0)
+    _, is_optimal = active_set.solve(pair, small, 0, Workspace())
     assert not is_optimal
-    assert_optimal(one_vs_one.solve_pair(pair, small, 0), pair, SETTINGS.tol)
+    assert_optimal(one_vs_one.solve_pair(pair, small, 0, Workspace()), pair, SETTINGS.tol)
 
 
 def test_a_large_pair_starts_from_some_of_its_samples(monkeypatch):
@@ -164,16 +165,16 @@ def test_a_large_pair_starts_from_some_of_its_samples(monkeypatch):
     solved = []
 
     def record(function):
-        def recorded(pair, start, settings):
+        def recorded(pair, start, *arguments):
             solved.append((function.__name__, len(pair), len(start.support) > 0))
-            return function(pair, start, settings)
+            return function(pair, start, *arguments)
 
         return recorded
 
     for function in (decomposition.approximate, decomposition.solve):
         monkeypatch.setattr(decomposition, function.__name__, record(function))
     pair = make_pair(n=800)
-    solution = one_vs_one.solve_pair(pair, SETTINGS, 1e6)
+    solution = one_vs_one.solve_pair(pair, SETTINGS, 1e6, Workspace())
     assert_optimal(solution, pair, SETTINGS.tol)
     assert solved == [("approximate", 200, True), ("solve", 800, True)]
 
@@ -188,11 +189,11 @@ def project_badly(pair):
 def test_bad_approximations_cost_time_only(seed, step, kernel):
     pair = make_pair(seed, kernel=kernel)
     rows = np.arange(0, len(pair), step)
-    start = decomposition.solve(pair.select(rows), NO_SUPPORT, SETTINGS)
+    start = decomposition.solve(pair.select(rows), NO_SUPPORT, SETTINGS, Workspace())
     start = replace(start, support=rows[start.support])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(decomposition, "project", project_badly)
-        solution = decomposition.solve(pair, start, SETTINGS)
+        solution = decomposition.solve(pair, start, SETTINGS, Workspace())
     assert_optimal(solution, pair, SETTINGS.tol)
 
 
@@ -233,7 +234,7 @@ def test_candidates_chosen_by_projected_samples_contain_nearly_all_violators(mon
         complete(optimizer, tol)
 
     monkeypatch.setattr(decomposition._Optimizer, "complete", record)
-    solution = decomposition.solve(pair, NO_SUPPORT, SETTINGS)
+    solution = decomposition.solve(pair, NO_SUPPORT, SETTINGS, Workspace())
     assert_optimal(solution, pair, SETTINGS.tol + (0 if dtype is np.float64 else 1e-4))
     missing = np.setdiff1d(solution.support, solutions[0].support)
     assert len(missing) <= 0.05 * len(solution.support)
@@ -267,7 +268,9 @@ def test_samples_that_are_not_copied_give_the_same_bits(monkeypatch):
         pair.bounds,
         pair.kernel,
     )
-    copied, found = (decomposition.solve(p, NO_SUPPORT, SETTINGS) for p in (pair, selected))
+    copied, found = (
+        decomposition.solve(p, NO_SUPPORT, SETTINGS, Workspace()) for p in (pair, selected)
+    )
     np.testing.assert_array_equal(found.support, copied.support)
     np.testing.assert_array_equal(found.coefficients, copied.coefficients)
 
@@ -289,4 +292,4 @@ def test_a_kernel_value_that_is_not_finite_raises_an_error(row):
     pair = make_pair(kernel=Kernel("poly", gamma=1.0, coef0=0.0, degree=9))
     pair.X[row] = 1e40
     with pytest.raises(ValueError, match=r"^A value of the kernel is not finite\."):
-        decomposition.solve(pair, NO_SUPPORT, SETTINGS)
+        decomposition.solve(pair, NO_SUPPORT, SETTINGS, Workspace())
