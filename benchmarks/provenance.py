@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from threadpoolctl import threadpool_info
+
 
 def processor_name() -> str:
     """Return the processor's name as reported by the operating system."""
@@ -20,6 +22,19 @@ def processor_name() -> str:
 def machine() -> str:
     """Return the processor, the number of cores and the version of Python."""
     return f"{processor_name()}, {os.cpu_count()} cores; Python {platform.python_version()}"
+
+
+def blas() -> str:
+    """Return the BLAS libraries of NumPy and SciPy, and for which processors their kernels are.
+
+    A library may use kernels for older processors than this one.
+    """
+    found = set()
+    for library in threadpool_info():
+        if library["user_api"] == "blas":
+            kernels = library.get("architecture", "unknown processors")
+            found.add(f"{library['internal_api']} {library['version']}, kernels for {kernels}")
+    return "; ".join(sorted(found))
 
 
 def today() -> str:

@@ -269,7 +269,7 @@ def describe_run(repeats: int) -> list[str]:
         "",
         *wrap(
             f"Machine: {provenance.processor_name()}, {os.cpu_count()} cores; "
-            f"Python {platform.python_version()}, {versions}."
+            f"Python {platform.python_version()}, {versions}. BLAS: {provenance.blas()}."
         ),
         "",
         *wrap(

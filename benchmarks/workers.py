@@ -144,12 +144,18 @@ def process(kind: str, *arguments: str, core: int | None = None) -> Iterator[Non
         started.wait()
 
 
+def describe_times(seconds: list[float]) -> str:
+    """Return the median with the range."""
+    return f"{statistics.median(seconds):.1f} s ({min(seconds):.1f} to {max(seconds):.1f})"
+
+
 def render_report(times: Times, repeats: int) -> str:
     """Return the report in Markdown."""
     rows = []
     for name, measured in times.items():
         one, two = (statistics.median(measured[n_workers]) for n_workers in (1, 2))
-        rows.append(f"| {name} | {one:.1f} s | {two:.1f} s | {one / two:.2f} |")
+        cells = [describe_times(measured[n_workers]) for n_workers in (1, 2)]
+        rows.append(f"| {name} | {' | '.join(cells)} | {one / two:.2f} |")
     return "\n".join(
         [
             "# A second worker",
@@ -161,8 +167,8 @@ def render_report(times: Times, repeats: int) -> str:
                 "slow two workers down, and not one. The rows are in the order of the "
                 "measurements: the first one contains the imports of new workers. The time of a "
                 "stage also contains its start, imports and the connection; that of its search "
-                "does not. Arrays are sent anew each time, which counts. Median of "
-                f"{repeats} run(s) each, alternately with one and with two workers."
+                "does not. Arrays are sent anew each time, which counts. Median, fastest and "
+                f"slowest of {repeats} run(s) each, alternately with one and with two workers."
             ),
             "",
             *svc.wrap(f"Machine: {provenance.machine()}."),

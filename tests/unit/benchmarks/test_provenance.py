@@ -1,3 +1,7 @@
+import re
+
+import numpy as np
+
 from benchmarks import provenance
 
 
@@ -10,3 +14,8 @@ def test_dates_are_a_day_or_a_period() -> None:
 def test_each_machine_is_named_once() -> None:
     assert provenance.describe_machines(["b", "a", "b"]) == "a / b"
     assert " cores; Python 3." in provenance.machine()
+
+
+def test_the_kernels_of_blas_are_named() -> None:
+    np.ones((2, 2)) @ np.ones((2, 2))
+    assert re.search(r"openblas [\d.]+\S*, kernels for \w+", provenance.blas())
