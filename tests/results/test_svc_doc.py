@@ -45,13 +45,16 @@ def test_table_quotes_the_measurements(label: str) -> None:
 
 def test_text_quotes_the_measurements() -> None:
     largest, smallest = section("60,000 training rows"), section("5,000 training rows")
-    ours, libsvm = (cells(largest, name) for name in ("handwriting", "handwriting, libsvm"))
+    reference, ours, libsvm = (
+        cells(largest, name) for name in ("scikit-learn", "handwriting", "handwriting, libsvm")
+    )
+    faster = min(float(reference[0]), float(libsvm[0]))
     growth = section("Growth")
     to_products = re.findall(r"takes ([\d.]+) times the matrix products", largest)
     small_gains = [cells(smallest, name)[1] for name in ("handwriting", "handwriting, oneDAL")]
     for quoted in (
         f"fits {ours[1]} times and predicts {ours[4]} times faster",
-        f"active sets are {float(libsvm[0]) / float(ours[0]):.1f} times faster",
+        f"active sets are {faster / float(ours[0]):.1f} times faster",
         "Fitting takes {} times and predicting {} times as long".format(*to_products),
         f"with the power {cells(growth, 'handwriting')[0]} of the number of rows",
         f"that of scikit-learn with the power {cells(growth, 'scikit-learn')[0]}",
