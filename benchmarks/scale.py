@@ -5,7 +5,7 @@
 The results are in ``scale.jsonl``; the report ``scale.md`` is made from them. Both are written
 after each fit; results that are not measured again stay in them. Needs MNIST's arrays, which `make
 run` writes. Each fit runs in a process of its own, on all cores; nothing else should run on the
-machine. All fits take half an hour on two cores.
+machine. All fits take 20 minutes on two cores.
 """
 
 import argparse
