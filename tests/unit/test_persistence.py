@@ -1,5 +1,6 @@
 import filecmp
 import io
+import os
 import re
 import resource
 import subprocess
@@ -76,7 +77,7 @@ def test_the_same_training_gives_the_same_bytes_in_another_process(
     here, there = tmp_path / "here.skops", tmp_path / "there.skops"
     persistence.save(fit_digits(kind, digits), here)
     command = [sys.executable, "-c", TRAIN, kind, str(there)]
-    subprocess.run(command, cwd=PROJECT, check=True, env={"PYTHONHASHSEED": "7"})
+    subprocess.run(command, cwd=PROJECT, check=True, env={**os.environ, "PYTHONHASHSEED": "7"})
     assert filecmp.cmp(here, there, shallow=False)
 
 
