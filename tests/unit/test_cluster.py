@@ -274,19 +274,6 @@ def test_a_large_array_is_sent_once_to_each_worker(running: Cluster) -> None:
     wait_until(lambda: not any(running.client.has_what().values()))
 
 
-def test_no_worker_is_idle_while_tasks_wait(running: Cluster) -> None:
-    # Many arrays, whose transfer takes longer than a task by Dask's estimate.
-    arrays = [np.zeros(2_000_000) for _ in range(8)]
-
-    def where(number: int) -> int:
-        time.sleep(0.5 + arrays[0][number])
-        return os.getpid()
-
-    with running.in_use():
-        workers = list(cluster.iterate_tasks(where, range(8)))
-    assert sorted(map(workers.count, set(workers))) == [4, 4]
-
-
 def test_what_needs_shared_memory_runs_in_threads_of_this_process(running: Cluster) -> None:
     with running.in_use():
         assert effective_n_jobs(-1) == cpu_count()
